@@ -16,6 +16,8 @@
 --  13. Backfills and reconciliation
 --  14. Operations
 --  15. Metrics and prices
+--  16. Keys of the API, audit
+--  17. Erasure of people
 --
 -- Rules for every table:
 --   * `source_id` leads each key and foreign key of `core`, so that a table can be distributed by source.
@@ -35,8 +37,8 @@ create schema analytics;
 create schema analytics_pii;
 
 comment on schema analytics is
-  'The contract with analysts: views and functions, without personal data. Columns are only added. A column that will '
-  'be removed is called deprecated in its comment for one release first.';
+  'The contract with analysts: views and functions, with pseudonyms and without texts, names and contacts. Columns are '
+  'only added. A column that will be removed is called deprecated in its comment for one release first.';
 comment on schema analytics_pii is 'Texts, names and contacts, for analysts who may see them.';
 
 -- Finite, and between 2000 and 2100: client libraries may fail on `infinity` and on years before Christ.
@@ -112,7 +114,9 @@ create table core.sources (
   pseudonym_slug  text not null,          -- input of the pseudonyms; renaming the source does not change it
   -- Identifies an account that only its credential tells apart: the first six bytes of an HMAC under the pseudonym key.
   -- Too short to confirm a guessed credential, and useless without that key. Null: not known yet.
-  credential_fingerprint text
+  credential_fingerprint text,
+  -- Texts, names, contacts and raw bytes of sessions that ended longer ago are erased. Null: they stay.
+  content_retention_days int check (content_retention_days > 0)
 );
 alter sequence core.sources_source_id_seq owned by core.sources.source_id;
 
@@ -560,6 +564,7 @@ create table ingest.raw_records (
   is_partial          boolean not null default false,
   -- When the provider stopped listing the record in its session; null: it is listed, or belongs to a list of sessions.
   gone_at             core.instant,
+  erased_at           core.instant,       -- when the body was erased, which is empty since; a replay leaves its rows
   primary key (source_id, stream, provider_record_id, content_hash)
 );
 -- Replay reads records in the order in which they were fetched, so that those of one page stay together.
@@ -598,7 +603,7 @@ create table ingest.rejects (
   seen_count          bigint not null default 1, -- counted at most once an hour
   is_partial          boolean not null default false,
   resolution          text                 -- how it was resolved; null: it is open
-                      check (resolution in ('came_again', 'stored', 'unchanged', 'stale')),
+                      check (resolution in ('came_again', 'stored', 'unchanged', 'stale', 'erased')),
   primary key (source_id, reject_id),
   unique (source_id, stream, content_hash) -- the same bad record on every poll is one reject
 );
@@ -680,6 +685,8 @@ create table core.sessions (
   -- not known; any record is newer.
   fetched_at                  core.instant,
   mapping_version             smallint,       -- version of the rules the row was made by; null: as above
+  -- When its texts, names, contacts and raw bytes were erased: of later versions too. Figures stay. Null: they are here.
+  content_erased_at           core.instant,
   primary key (source_id, session_id),
   -- The permanent link to a session; an upsert keeps the session_id. Also reads the hashes that are compared before a
   -- page is saved.
@@ -1379,3 +1386,75 @@ alter sequence ingest.audit_audit_id_seq owned by ingest.audit.audit_id;
 create index audit_by_time on ingest.audit using brin (at);
 create index audit_by_key on ingest.audit (key_id, audit_id desc);
 comment on table ingest.audit is 'Reads of content, operator commands and refusals.';
+
+
+-- 17. Erasure of people ----------------------------------------------------------------------------------------------
+
+-- A column with personal data has a comment that begins with this word. The service finds what it erases and exports by
+-- these comments; a test fails for a column that may hold such data and has none.
+comment on column core.konvo_sessions.contact_id is 'Personal: id of the contact.';
+comment on column core.konvo_sessions.external_user_id is 'Personal: id at the channel, often a phone number.';
+comment on column core.realtimekit_sessions.meeting_title is 'Personal: free text, may name people.';
+comment on column core.trail_steps.step is 'Personal: may hold what the customer wrote.';
+comment on column core.messages.body is 'Personal: the text. Null: media, or erased; then char_count stays.';
+comment on column core.participants.provider_user_id is 'Personal: the provider''s id of the person.';
+comment on column core.participants.custom_participant_id is 'Personal: the customer''s own id of the person.';
+comment on column core.participants.display_name is 'Personal: the name.';
+comment on column core.transcript_segments.speaker_label is 'Personal: the name of the speaker.';
+comment on column core.transcript_segments.body is 'Personal: the text. Empty: erased, where char_count is not 0.';
+comment on column core.session_summaries.body is 'Personal: the text. Empty: erased, where word_count is not 0.';
+
+-- Erasures of people, and their proof: rows by table, and in how many rows the person was found again at the end. Hold
+-- no identifier once they have ended.
+create sequence ingest.erasures_erasure_id_seq;
+create table ingest.erasures (
+  erasure_id          bigint primary key default nextval('ingest.erasures_erasure_id_seq'),
+  source_id           int not null references core.sources,
+  requested_at        core.instant not null,
+  finished_at         core.instant,               -- null: it runs, and any poller continues it
+  progress            bigint not null default 0,  -- sessions up to this number are erased
+  deletes_sessions    boolean not null,           -- sessions of the person alone are deleted, not kept as counted
+  requested_by        text not null,              -- address of the caller, or user of the command line
+  request_id          text,
+  sought              jsonb,                      -- identifiers and names to look for at the end; null from then on
+  erased_rows         jsonb not null default '{}',
+  found_by_identifier jsonb,                      -- rows by table; null: not looked for yet
+  found_by_name       jsonb
+);
+alter sequence ingest.erasures_erasure_id_seq owned by ingest.erasures.erasure_id;
+create index erasures_unfinished on ingest.erasures (erasure_id) where finished_at is null;
+comment on table ingest.erasures is 'Erasures of people, with the proof of each.';
+
+-- People who were erased, as keyed pseudonyms: records that name them again are stored without them. Rows that stay
+-- have another, random pseudonym, so that they are counted as before. A name within a session is an entry too: its
+-- pseudonym is of session and name.
+create table ingest.erased_people (
+  source_id  int not null references core.sources,
+  person_id  text not null,   -- the keyed pseudonym
+  erased_as  text not null,   -- the random one in the rows that stay
+  erasure_id bigint not null,
+  primary key (source_id, person_id)
+);
+create index erased_people_by_replacement on ingest.erased_people (source_id, erased_as);
+create index erased_people_by_erasure on ingest.erased_people (erasure_id);
+
+-- Returns which of these people are erased, and whether anything of the source may have to be erased again. Locks the
+-- source: an erasure that begins waits for the transaction. Volatile, so that the look-up sees what was committed while
+-- it waited for the lock.
+create function ingest.erased_among(of_source int, people text[])
+  returns table (is_any boolean, person_ids text[], erased_as text[], erasures bigint[], deletions boolean[])
+  language plpgsql
+as $$
+declare
+  retention int;
+begin
+  select s.content_retention_days into retention from core.sources s where s.source_id = of_source for key share;
+  return query
+    select retention is not null or exists (select from ingest.erased_people e where e.source_id = of_source),
+           coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.erased_as), '{}'),
+           coalesce(array_agg(e.erasure_id), '{}'), coalesce(array_agg(r.deletes_sessions), '{}')
+      from ingest.erased_people e
+      join ingest.erasures r on r.erasure_id = e.erasure_id
+     where e.source_id = of_source and e.person_id = any(people);
+end
+$$;

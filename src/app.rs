@@ -5,6 +5,7 @@ mod accounts;
 pub mod backfilling;
 mod budgets;
 pub mod checking;
+pub mod erasing;
 pub mod keys;
 pub mod polling;
 pub mod progress;

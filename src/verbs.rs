@@ -11,7 +11,8 @@ use crate::app::polling::Selection;
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{
-    self, App, backfilling, checking, keys, polling, pruning, reconciling, replay_verb, say, source_changes, windows,
+    self, App, backfilling, checking, erasing, keys, polling, pruning, reconciling, replay_verb, say, source_changes,
+    windows,
 };
 use crate::clock::{Dice, SystemClock};
 use crate::db::Purpose;
@@ -56,6 +57,10 @@ enum Verb {
     /// List the stored sources; rename, merge or remove one
     #[command(subcommand)]
     Sources(source_changes::SourcesVerb),
+    /// Erase a person: texts, names, contacts and raw bytes; exit 0 only if no identifier is found again
+    Erase(erasing::EraseArgs),
+    /// Print all stored rows of a person as JSON
+    ExportPerson(erasing::PersonArgs),
     /// Make, list, rotate and revoke keys of the API
     #[command(subcommand)]
     Keys(keys::KeysVerb),
@@ -175,6 +180,16 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             let user = user(environment);
             block_on(async move { source_changes::run(&app, &verb, &user).await })
         }
+        Verb::Erase(args) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { erasing::erase(&app, &args, &user, serving::stop_on_signal()?).await })
+        }
+        Verb::ExportPerson(args) => {
+            let app = configured(path, environment, None)?;
+            let user = user(environment);
+            block_on(async move { erasing::export(&app, &args, &user).await })
+        }
         Verb::Keys(verb) => {
             let app = configured(path, environment, None)?;
             let user = user(environment);
@@ -196,13 +211,14 @@ async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
     let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
     let text = format!(
         "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations, {} entries of \
-         the audit log\n",
+         the audit log; erased the content of {} sessions\n",
         pruned.raw_records,
         pruned.runs,
         pruned.actions,
         pruned.comparisons,
         pruned.reconciliations,
-        pruned.audit_entries
+        pruned.audit_entries,
+        pruned.erased_sessions
     );
     say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
     Ok(ExitCode::SUCCESS)

@@ -24,6 +24,7 @@ use crate::query::metrics::registry::metrics;
         (name = "sync", description = "Operator commands to the pollers: pause, resume, run now; and their journal."),
         (name = "actions", description = "Calls that start something at a provider and cost money there, and their journal. Off unless a source allows them."),
         (name = "costs", description = "Prices, and the cost of sessions by these or by other prices."),
+        (name = "people", description = "Erasure and export of one person."),
         (name = "keys", description = "Keys of API callers, and the audit log."),
         (name = "health", description = "Health of the service and of its polling.")
     )

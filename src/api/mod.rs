@@ -3,7 +3,7 @@
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router below
 //! fits on one screen and generates the OpenAPI document, so that no route is undocumented, and states the scope of
 //! each, so that none is unprotected ([`access`]). [`crate::query`] decides what a query means; [`problem`] alone
-//! decides what an error says. All but [`actions`], [`sync`], [`keys`], the replay of rejects and prices only reads,
+//! decides what an error says. All but [`actions`], [`sync`], [`keys`], [`people`], the replay of rejects and prices only reads,
 //! and nothing here knows providers or how data comes in.
 
 pub mod access;
@@ -26,6 +26,7 @@ pub mod memory;
 pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
+pub(crate) mod people;
 pub(crate) mod backfills;
 pub(crate) mod reconciliation;
 pub(crate) mod windows;
@@ -58,7 +59,8 @@ use crate::api::access::routes::Routes;
 use crate::api::problem::ApiError;
 use crate::api::request_id::RequestId;
 use crate::model::api_key::Scope::{
-    self, ActionsStart, ContentRead, CostsWrite, HealthRead, KeysManage, MetricsRead, SessionsRead, SyncOperate,
+    self, ActionsStart, ContentRead, CostsWrite, HealthRead, KeysManage, MetricsRead, PeopleManage, SessionsRead,
+    SyncOperate,
 };
 
 /// Scopes of routes that serve dashboards and operators alike.
@@ -124,6 +126,9 @@ fn routes() -> Routes {
         .read(&[ActionsStart], routes!(actions::summary::generate_summary))
         .read(&[ActionsStart], routes!(actions::launch::start_streaming_session))
         .read(&[HealthRead], routes!(actions::list::list_actions))
+        .of_all_sources(&[PeopleManage], routes!(people::erasures::erase_person, people::erasures::list_erasures))
+        .of_all_sources(&[PeopleManage], routes!(people::erasures::read_erasure))
+        .of_all_sources(&[PeopleManage], routes!(people::export::export_person))
         .of_all_sources(&[KeysManage], routes!(keys::list::list_keys))
         .of_all_sources(&[KeysManage], routes!(keys::change::create_key))
         .of_all_sources(&[KeysManage], routes!(keys::change::rotate_key))

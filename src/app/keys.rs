@@ -29,7 +29,7 @@ pub enum KeysVerb {
         #[arg(long)]
         owner: String,
         /// What it may do, comma-separated: metrics:read, sessions:read, content:read, health:read, sync:operate,
-        /// actions:start, costs:write, keys:manage
+        /// actions:start, costs:write, people:manage, keys:manage
         #[arg(long, value_delimiter = ',', required = true, value_parser = parse_scope)]
         scopes: Vec<Scope>,
         /// Slugs of the sources it is limited to, comma-separated; without this option all sources

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -15,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::DatabaseConfig;
 use crate::db::Purpose;
 use crate::store::StoreError;
+use crate::store::erasure::People;
 use crate::store::prune::{Cutoffs, Pruned, prune};
 
 /// Interval between prunings.
@@ -35,13 +35,14 @@ fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
 pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pruned> {
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
-    let pruned = prune(&pool, &cutoffs(&app.config.database, app.clock.now()), || stop.is_cancelled()).await?;
-    pool.close().await;
+    let people = People { person_key: app.person_key(&pool).await?, pool };
+    let pruned = once(&people, &app.config.database, app.clock.as_ref(), &stop).await?;
+    people.pool.close().await;
     Ok(pruned)
 }
 
 /// Deletes expired data once a day, until stopped.
-pub(super) fn daily(app: &App, pool: PgPool, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+pub(super) fn daily(app: &App, people: People, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
     let clock = Arc::clone(&app.clock);
     let config = app.config.database.clone();
     let mut wait = FIRST_WITHIN.mul_f64(app.dice.unit());
@@ -52,18 +53,20 @@ pub(super) fn daily(app: &App, pool: PgPool, stop: CancellationToken) -> impl Fu
                 () = tokio::time::sleep(wait) => {}
             }
             wait = EVERY;
-            report(once(&pool, &config, clock.as_ref(), &stop).await);
+            report(once(&people, &config, clock.as_ref(), &stop).await);
         }
     }
 }
 
 async fn once(
-    pool: &PgPool,
+    people: &People,
     config: &DatabaseConfig,
     clock: &dyn Clock,
     stop: &CancellationToken,
 ) -> Result<Pruned, StoreError> {
-    prune(pool, &cutoffs(config, clock.now()), || stop.is_cancelled()).await
+    let pruned = prune(&people.pool, &cutoffs(config, clock.now()), || stop.is_cancelled()).await?;
+    let erased_sessions = people.expire(clock.now(), || stop.is_cancelled()).await?;
+    Ok(Pruned { erased_sessions, ..pruned })
 }
 
 fn report(pruned: Result<Pruned, StoreError>) {
@@ -76,6 +79,7 @@ fn report(pruned: Result<Pruned, StoreError>) {
                 comparisons = pruned.comparisons,
                 reconciliations = pruned.reconciliations,
                 audit_entries = pruned.audit_entries,
+                erased_sessions = pruned.erased_sessions,
                 "deleted expired rows"
             );
         }

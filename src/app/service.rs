@@ -12,9 +12,10 @@ use tokio_util::task::TaskTracker;
 use crate::api::actions::access::{ActionAccess, Allowed};
 use crate::app::replay_service::ReplayService;
 use crate::app::sources::{ConnectorFactory, connect_sources};
-use crate::app::{App, pruning};
+use crate::app::{App, erasing, pruning};
 use crate::ingest::Source;
 use crate::ingest::schedule::Schedule;
+use crate::store::erasure::People;
 
 /// Longest time that a call that starts something may wait for its turn in the provider's call budget.
 const TURN: Duration = Duration::from_secs(30);
@@ -58,7 +59,9 @@ impl Service {
         };
         let mut schedule = None;
         if role != Role::Api {
-            tracker.spawn(pruning::daily(app, polls.clone(), stop.clone()));
+            let people = People { pool: polls.clone(), person_key: app.person_key(&polls).await? };
+            tracker.spawn(erasing::follow(people.clone(), Arc::clone(&app.clock), stop.clone()));
+            tracker.spawn(pruning::daily(app, people, stop.clone()));
             let poller = Arc::new(app.poller(polls.clone(), stop.clone()).await?);
             let started = Schedule::start(&poller, sources, tracker).await;
             schedule = Some(started.context("the schedule could not be started")?);

@@ -210,6 +210,7 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &Perso
         stale_after_seconds: source.stale_after_seconds,
         session_streams: offered.filter(|stream| source.session_streams.contains(stream)).collect(),
         human_steps: source.human_steps.clone(),
+        content_retention_days: source.content_retention_days,
     }
 }
 

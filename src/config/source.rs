@@ -58,6 +58,9 @@ pub struct SourceConfig {
     /// `dropped_fields`: documented fields that the provider no longer sends, as JSON pointers. Their absence
     /// is no `schema_drift`.
     pub dropped_fields: Vec<String>,
+    /// `content_retention_days`: texts, names, contacts and raw bytes of sessions that ended longer ago are erased;
+    /// figures stay. Default: they stay.
+    pub content_retention_days: Option<i32>,
     /// `actions.enabled`: whether API callers may start something at the provider. Off by default.
     pub are_actions_enabled: bool,
 }
@@ -142,6 +145,10 @@ fn read(
     let session_streams = session_streams(section, faults);
     let human_steps = section.words("human_steps", faults).unwrap_or_default();
     let dropped_fields = section.words("dropped_fields", faults).unwrap_or_default();
+    let content_retention_days = section
+        .has("content_retention_days")
+        .then(|| section.whole("content_retention_days", 1..=36_500, 365, faults))
+        .and_then(|days| i32::try_from(days).ok());
     let mut actions = section.section("actions", faults);
     let are_actions_enabled = actions.flag("enabled", faults);
     actions.finish(faults);
@@ -163,6 +170,7 @@ fn read(
         session_streams,
         human_steps,
         dropped_fields,
+        content_retention_days,
         are_actions_enabled,
     })
 }

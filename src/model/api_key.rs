@@ -27,13 +27,15 @@ pub enum Scope {
     ActionsStart,
     /// Set prices.
     CostsWrite,
+    /// Erase and export people.
+    PeopleManage,
     /// Manage keys and read the audit log.
     KeysManage,
 }
 
 impl Scope {
     /// All scopes, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::MetricsRead,
         Self::SessionsRead,
         Self::ContentRead,
@@ -41,6 +43,7 @@ impl Scope {
         Self::SyncOperate,
         Self::ActionsStart,
         Self::CostsWrite,
+        Self::PeopleManage,
         Self::KeysManage,
     ];
 
@@ -54,6 +57,7 @@ impl Scope {
             Self::SyncOperate => "sync:operate",
             Self::ActionsStart => "actions:start",
             Self::CostsWrite => "costs:write",
+            Self::PeopleManage => "people:manage",
             Self::KeysManage => "keys:manage",
         }
     }

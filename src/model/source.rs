@@ -86,6 +86,8 @@ pub struct SourceRegistration {
     pub schedule: String,
     /// Streams to fetch for each known session.
     pub session_streams: Vec<Stream>,
+    /// Days after which the content of a session is erased; `None`: it stays.
+    pub content_retention_days: Option<i32>,
     /// Steps of a chat that mean that a human took over: kinds of trail step, skills, origins of messages.
     /// Empty: unknown.
     pub human_steps: Vec<String>,

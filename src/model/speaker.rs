@@ -91,7 +91,7 @@ fn whole_text(segment: &TranscriptSegment) -> Option<String> {
 }
 
 /// Returns a name without case, extra spaces and parentheses: `Ben Okafor (he/him)` is Ben Okafor.
-fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     let outside = without_parentheses(name);
     let words = if outside.trim().is_empty() { name } else { &outside };
     words.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")

@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod cursor;
 pub mod digest;
 pub mod drift;
+pub mod erasures;
 pub mod freshness;
 pub mod ledger;
 mod list;

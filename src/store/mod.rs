@@ -17,6 +17,7 @@ pub mod audit;
 pub mod backfill;
 pub mod budget;
 pub mod control;
+pub mod erasure;
 pub mod field_presence;
 pub mod write_guard;
 pub mod accepted_gap;

@@ -12,6 +12,7 @@ use sqlx::PgPool;
 use crate::failpoint;
 use crate::model::page::{Page, Record, Reject};
 use crate::store::data_version::Changed;
+use crate::store::erasure::redact::redact;
 use crate::store::newer_wins::{self, OLDEST_PAGE};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::rows::Way;
@@ -78,6 +79,8 @@ async fn try_save(
     let begun = if context.guard.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
     let seen = seen::read(&mut tx, guard, records).await?;
+    let stored = (!seen.erased.is_empty()).then(|| Prepared::without_erased(records, &seen.erased));
+    let records = stored.as_deref().unwrap_or(records);
     // the holder of the lease needs no further lock
     if finding.is_some() && !matches!(guard, WriteGuard::Lease(_)) {
         window::take_turn(&mut tx, stream_key).await?;
@@ -101,6 +104,11 @@ async fn try_save(
             rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str())).collect();
         let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
         reject::resolve(&mut tx, stream_key, readable, now).await?;
+    }
+    if seen.erased.is_any {
+        let named = rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str()));
+        let ids: Vec<&str> = records.iter().map(Prepared::id).chain(named).collect();
+        redact(&mut tx, context.pseudonyms(), stream_key.source_id, &ids, now).await?;
     }
     if !written.is_empty() {
         drift::count(&mut tx, stream_key, &page.drift, now).await?;

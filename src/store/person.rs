@@ -68,7 +68,7 @@ pub(super) async fn meet(
     .map_err(StoreError::doing("storing people"))
 }
 
-/// Stores people that are named without a visit: pseudonym, kind of identity, time seen.
+/// Stores people that are named without a visit, except erased ones: pseudonym, kind of identity, time seen.
 pub(super) async fn insert_each(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -82,7 +82,8 @@ pub(super) async fn insert_each(
     let seen: Vec<DateTime<Utc>> = people.values().map(|(_, at)| *at).collect();
     sqlx::query!(
         "insert into core.people as k (source_id, person_id, identity_kind, first_seen_at)
-         select $1, p.* from unnest($2::text[], $3::text[], $4::timestamptz[]) p
+         select $1, p.* from unnest($2::text[], $3::text[], $4::timestamptz[]) p(id, kind, seen_at)
+          where not exists (select from ingest.erased_people e where e.source_id = $1 and e.person_id = p.id)
          on conflict (source_id, person_id) do update set first_seen_at = excluded.first_seen_at
           where k.first_seen_at > excluded.first_seen_at",
         source_id.0,

@@ -42,6 +42,8 @@ pub struct Pruned {
     pub reconciliations: u64,
     /// Entries of the audit log.
     pub audit_entries: u64,
+    /// Sessions whose content was erased, because it is older than its source keeps it.
+    pub erased_sessions: u64,
 }
 
 /// Removes expired rows, batch by batch, until none is left or `is_stopped` returns true.

@@ -57,7 +57,7 @@ pub async fn count(pool: &PgPool, stream_key: StreamKey) -> Result<i64, StoreErr
     .map_err(StoreError::doing("counting raw records"))
 }
 
-/// Passes every version of the next `limit` records to `take`, oldest first, one at a time: the history of a record
+/// Passes every version of the next `limit` records that is not erased to `take`, oldest first, one at a time: the history of a record
 /// may be long. Records are ordered by their newest versions.
 pub async fn each_version(
     pool: &PgPool,
@@ -71,10 +71,10 @@ pub async fn each_version(
         r#"with newest as (
                select r.provider_record_id, r.last_fetched_at
                  from ingest.raw_records r
-                where r.source_id = $1 and r.stream = $2
+                where r.source_id = $1 and r.stream = $2 and r.erased_at is null
                   and ($3::timestamptz is null or (r.last_fetched_at, r.provider_record_id) > ($3, $4))
                   and not exists (select from ingest.raw_records o
-                                   where o.source_id = r.source_id and o.stream = r.stream
+                                   where o.source_id = r.source_id and o.stream = r.stream and o.erased_at is null
                                      and o.provider_record_id = r.provider_record_id
                                      and (o.last_fetched_at, o.content_hash) > (r.last_fetched_at, r.content_hash))
                 order by r.last_fetched_at, r.provider_record_id
@@ -84,7 +84,7 @@ pub async fn each_version(
                   n.last_fetched_at as "newest_at: DateTime<Utc>"
              from newest n
              join ingest.raw_records v on v.source_id = $1 and v.stream = $2
-                                      and v.provider_record_id = n.provider_record_id
+                                      and v.provider_record_id = n.provider_record_id and v.erased_at is null
             order by n.last_fetched_at, v.provider_record_id, v.last_fetched_at, v.content_hash"#,
         stream_key.source_id.0,
         stream_key.stream.as_str(),

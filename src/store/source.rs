@@ -37,9 +37,9 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     sqlx::query!(
         "insert into core.sources as s (source_slug, provider, account_ref, minutes_basis, has_outcomes,
                                         message_support, history_from, schedule, session_kinds, session_streams,
-                                        human_steps, credential_fingerprint, stale_after_seconds, is_enabled,
-                                        pseudonym_slug)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true,
+                                        human_steps, credential_fingerprint, stale_after_seconds,
+                                        content_retention_days, is_enabled, pseudonym_slug)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true,
                  -- a source that got another name keeps its pseudonyms; they must not be those of another account
                  (select case when count(*) = 0 then $1 else $1 || '#' || gen_random_uuid() end
                     from core.sources other where other.pseudonym_slug = $1))
@@ -50,15 +50,16 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
                 schedule = excluded.schedule, session_kinds = excluded.session_kinds,
                 session_streams = excluded.session_streams, human_steps = excluded.human_steps,
                 credential_fingerprint = excluded.credential_fingerprint,
-                stale_after_seconds = excluded.stale_after_seconds, is_enabled = true
+                stale_after_seconds = excluded.stale_after_seconds,
+                content_retention_days = excluded.content_retention_days, is_enabled = true
           where (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
                  s.schedule, s.session_kinds, s.session_streams, s.human_steps, s.credential_fingerprint,
-                 s.stale_after_seconds, s.is_enabled)
+                 s.stale_after_seconds, s.content_retention_days, s.is_enabled)
                 is distinct from
                 (excluded.provider, excluded.account_ref, excluded.minutes_basis, excluded.has_outcomes,
                  excluded.message_support, excluded.history_from, excluded.schedule, excluded.session_kinds,
                  excluded.session_streams, excluded.human_steps, excluded.credential_fingerprint,
-                 excluded.stale_after_seconds, true)",
+                 excluded.stale_after_seconds, excluded.content_retention_days, true)",
         source.slug.as_str(),
         source.provider,
         source.account_ref,
@@ -72,6 +73,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         &source.human_steps,
         source.credential_fingerprint,
         source.stale_after_seconds,
+        source.content_retention_days,
     )
     .execute(&mut *tx)
     .await?;

@@ -20,6 +20,7 @@ mod metrics_rows;
 mod minutes_ledger;
 mod openapi;
 mod participants;
+mod people;
 mod problems;
 pub(crate) mod rate_cards;
 mod readyz;

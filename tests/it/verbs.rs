@@ -2,6 +2,7 @@
 
 pub(crate) mod backfill;
 mod check;
+pub(crate) mod erase;
 mod keys;
 mod poll;
 mod prune;

@@ -47,8 +47,10 @@ impl Rule {
     fn audited(self, method: &Method) -> Option<AuditKind> {
         let is_read = [Method::GET, Method::HEAD].contains(method);
         let is = |scope| self.scopes.contains(&scope);
-        let commands = [Scope::SyncOperate, Scope::ActionsStart, Scope::CostsWrite, Scope::KeysManage];
-        if is_read && (is(Scope::ContentRead) || is(Scope::KeysManage)) {
+        let reads = [Scope::ContentRead, Scope::PeopleManage, Scope::KeysManage];
+        let commands =
+            [Scope::SyncOperate, Scope::ActionsStart, Scope::CostsWrite, Scope::PeopleManage, Scope::KeysManage];
+        if is_read && reads.into_iter().any(is) {
             Some(AuditKind::Read)
         } else {
             (!is_read && commands.into_iter().any(is)).then_some(AuditKind::Command)
@@ -78,7 +80,7 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
         rest.describe(&mut response);
     }
     let headers = response.headers_mut();
-    if rule.scopes.contains(&Scope::ContentRead) {
+    if [Scope::ContentRead, Scope::PeopleManage].iter().any(|scope| rule.scopes.contains(scope)) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if doors.keys.is_some() {

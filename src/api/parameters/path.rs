@@ -1,4 +1,4 @@
-//! Parts of a path: the number of a session, a backfill or a rejected record, and the slug of a source.
+//! Parts of a path: the number of a session, a backfill, an erasure or a rejected record, and the slug of a source.
 //!
 //! They have extractors of their own, because axum's own rejection is a plain text with another status: a number that
 //! is none is a fault like that of any parameter, and a slug that is none is the slug of no source.
@@ -38,6 +38,8 @@ numbers! {
     );
     /// The number of a backfill.
     BackfillId("backfill_id", "A backfill_id is a whole number; `/v1/sync/backfills` lists them.");
+    /// The number of an erasure.
+    ErasureId("erasure_id", "An erasure_id is a whole number; /v1/people/erasures lists them.");
     /// The number of a rejected record.
     RejectId("reject_id", "A reject_id is a whole number; /v1/sync/rejections lists them.");
 }

@@ -226,7 +226,7 @@ pub(super) fn source_of<'a>(catalog: &'a Catalog, slug: &str) -> Result<&'a Sour
 }
 
 /// Returns the error for an unknown slug.
-pub(super) fn no_source(slug: &str, catalog: &Catalog) -> ApiError {
+pub(crate) fn no_source(slug: &str, catalog: &Catalog) -> ApiError {
     let known: Vec<String> = catalog.sources.iter().map(|source| source.source.clone()).collect();
     let near = nearest(slug, &known);
     let remedy = match near.first() {

@@ -28,7 +28,7 @@ pub(crate) struct DryRun {
 }
 
 impl DryRun {
-    fn read(&self, faults: &mut Faults) -> bool {
+    pub(crate) fn read(&self, faults: &mut Faults) -> bool {
         switch("dry_run", Some(self.dry_run.as_deref().unwrap_or("true")), faults)
     }
 }

@@ -111,7 +111,7 @@ async fn part(
         return open("no_session", "its session is unknown");
     };
     let Some(mut artifact) = rebuild::load(&poller.pool, source.id, stream, session, now).await? else {
-        return open("no_session", "its session is not stored");
+        return open("no_session", "its session is not stored, or erased");
     };
     // a reject of the database is a whole record or file, and so is a participant; all others are rows of a stored
     // file
@@ -132,6 +132,7 @@ async fn part(
             last_fetched_at: at,
             run_id: stored.run_id,
             is_gone: false,
+            is_erased: false,
         };
         if !artifact.take_in(part.clone()) {
             return Ok(ReplayOutcome::Stale);

@@ -11,6 +11,7 @@ use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
 use crate::store::StoreError;
 use crate::store::artifact::task::{Task, TaskDecision};
+use crate::store::erasure::tombstone::Pseudonyms;
 use crate::store::raw::{self, Origin, RawRecord};
 
 /// Context of saving an artifact.
@@ -26,6 +27,12 @@ pub struct SaveContext<'a> {
     pub person_key: &'a PersonKey,
     /// The present.
     pub now: DateTime<Utc>,
+}
+
+impl SaveContext<'_> {
+    pub(in crate::store) fn pseudonyms(&self) -> Pseudonyms<'_> {
+        Pseudonyms { key: self.person_key, slug: self.source_slug }
+    }
 }
 
 /// One of the tries that are saved together.

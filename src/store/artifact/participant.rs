@@ -9,6 +9,7 @@ use crate::model::id::SourceId;
 use crate::model::participant::Participant;
 use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::presence::{Participation, rejoins};
+use crate::store::erasure::tombstone::Erased;
 use crate::store::{StoreError, person};
 
 /// Found participants of one session.
@@ -18,12 +19,31 @@ pub(super) struct ParticipantList<'a> {
     /// Whether the list is whole: stored participants not in it are no longer listed and are deleted.
     pub(super) is_whole: bool,
     people: Vec<Option<String>>,
+    /// People who are erased: pseudonyms of their names within the session, and the erasures.
+    pub(super) erased_names: Vec<(String, i64)>,
 }
 
 impl<'a> ParticipantList<'a> {
     pub(super) fn new(context: SaveContext<'a>, list: &'a [Participant], is_whole: bool) -> Self {
         let id = |one: &Participant| Some(context.person_key.person_id(context.source_slug, &one.person()?));
-        Self { context, list, is_whole, people: list.iter().map(id).collect() }
+        Self { context, list, is_whole, people: list.iter().map(id).collect(), erased_names: Vec::new() }
+    }
+
+    /// Returns the pseudonyms of the people.
+    pub(super) fn person_ids(&self) -> impl Iterator<Item = &str> {
+        self.people.iter().flatten().map(String::as_str)
+    }
+
+    /// Gives erased people the pseudonyms under which their rows are stored.
+    pub(super) fn without_erased(&mut self, erased: &Erased) {
+        let session = self.context.task.session.provider_session_id.as_str();
+        for (one, person) in self.list.iter().zip(&mut self.people) {
+            let erasure_id = person.as_deref().and_then(|person| erased.erasure_of(person));
+            if let Some((erasure_id, name)) = erasure_id.zip(one.display_name.as_deref()) {
+                self.erased_names.push((self.context.pseudonyms().of_name(session, name), erasure_id));
+            }
+            *person = erased.id(person.take());
+        }
     }
 
     fn people(&self) -> impl Iterator<Item = (&str, &'static str)> {

@@ -39,6 +39,8 @@ pub struct Part {
     pub run_id: i64,
     /// Whether the provider no longer lists it.
     pub is_gone: bool,
+    /// Whether its bytes were erased.
+    pub is_erased: bool,
 }
 
 /// Stored records of one artifact.
@@ -116,7 +118,7 @@ pub async fn count(pool: &PgPool, source_id: SourceId) -> Result<i64, StoreError
     .map_err(StoreError::doing("counting stored artifacts"))
 }
 
-/// Returns the stored records of an artifact; `None` where its session is not stored.
+/// Returns the stored records of an artifact; `None` where its session is not stored, or its records are erased.
 pub async fn load(
     pool: &PgPool,
     source_id: SourceId,
@@ -141,12 +143,12 @@ pub async fn load(
     .await
     .map_err(&failed)?;
     let Some((row, id)) = row.zip(ProviderRecordId::parse(session).ok()) else { return Ok(None) };
-    let parts = sqlx::query_as!(
+    let mut parts = sqlx::query_as!(
         Part,
         r#"select distinct on (provider_record_id) substr(provider_record_id, length($3) + 2) as "name!", body,
                   min(fetched_at::timestamptz) over (partition by provider_record_id) as "first_at!",
                   fetched_at as "fetched_at: DateTime<Utc>", last_fetched_at as "last_fetched_at: DateTime<Utc>",
-                  run_id, gone_at is not null as "is_gone!"
+                  run_id, gone_at is not null as "is_gone!", erased_at is not null as "is_erased!"
              from ingest.raw_records
             where source_id = $1 and stream = $2 and provider_session_id = $3
             order by provider_record_id, last_fetched_at desc, content_hash desc"#,
@@ -157,6 +159,11 @@ pub async fn load(
     .fetch_all(pool)
     .await
     .map_err(&failed)?;
+    // of an artifact that was erased in part, the rows that are stored are all there is
+    if parts.iter().any(|part| part.is_erased && !part.is_gone) {
+        return Ok(None);
+    }
+    parts.retain(|part| !part.is_erased);
     let ended_at = if row.has_task { row.task_ended_at } else { row.ended_at };
     let session = SessionRef { provider_session_id: id, started_at: row.started_at, ended_at };
     let state = ArtifactState::parse(&row.state).unwrap_or(ArtifactState::Pending);
@@ -215,6 +222,12 @@ pub async fn save(
     if let Some(part) = made.taken_in {
         keep(&mut tx, task, part).await?;
     }
+    if content.raw.is_some() {
+        // rows of a file: those that can be read now are no longer rejects
+        let session = task.session.provider_session_id.as_str();
+        reject::insert(&mut tx, stream_key, Some(session), &content.rejects, context.run_id, context.now).await?;
+        resolve_rejects(&mut tx, task.source_id, &[(*context, &content.rejects[..])]).await?;
+    }
     let people;
     if let Artifact::Quality(reports) = &content.artifact {
         // reports arrive in parts, so there is no whole to compare
@@ -226,12 +239,6 @@ pub async fn save(
         }
     } else {
         people = write_rows(&mut tx, task.source_id, &[(*context, content)]).await?;
-    }
-    if content.raw.is_some() {
-        // rows of a file: those that can be read now are no longer rejects
-        let session = task.session.provider_session_id.as_str();
-        reject::insert(&mut tx, stream_key, Some(session), &content.rejects, context.run_id, context.now).await?;
-        resolve_rejects(&mut tx, task.source_id, &[(*context, &content.rejects[..])]).await?;
     }
     sqlx::query!(
         "update ingest.artifact_tasks

@@ -20,6 +20,8 @@ use crate::store::artifact::settle::{self, Settled};
 use crate::store::artifact::task::{Task, TaskDecision};
 use crate::store::artifact::{quality, speaker, transcript};
 use crate::store::data_version::{self, Changed};
+use crate::store::erasure::redact::redact;
+use crate::store::erasure::tombstone::{self, Erased};
 use crate::store::raw::Hash;
 use crate::store::run::Progress;
 use crate::store::{StoreError, StreamKey, drift, message, reject, source};
@@ -152,7 +154,6 @@ async fn write(
     failpoint::reach("artifact.after_raw");
     content::mark_gone(tx, source_id, &records).await?;
     drop(records);
-    let people = write_rows(tx, source_id, fresh).await?;
     for (context, content) in fresh.iter().filter(|(_, content)| !content.rejects.is_empty()) {
         let stream_key = StreamKey { source_id, stream: context.task.stream };
         let session = context.task.session.provider_session_id.as_str();
@@ -163,6 +164,7 @@ async fn write(
     let came: Vec<(SaveContext<'_>, &[Reject])> =
         replaced.map(|(context, content)| (*context, &content.rejects[..])).collect();
     settle::resolve_rejects(tx, source_id, &came).await?;
+    let people = write_rows(tx, source_id, fresh).await?;
     for stream in Stream::PER_SESSION {
         let of_stream = || fresh.iter().filter(|(context, _)| context.task.stream == stream);
         if let Some(now) = of_stream().map(|(context, _)| context.now).max() {
@@ -173,7 +175,8 @@ async fn write(
     Ok(people)
 }
 
-/// Replaces the sessions' rows with the found content; returns the people whose first visit is another one now.
+/// Replaces the sessions' rows with the found content, except of erased people; returns the people whose first visit is
+/// another one now. Records and rejects are written before, so that these are erased too.
 pub(super) async fn write_rows(
     tx: &mut PgConnection,
     source_id: SourceId,
@@ -194,6 +197,13 @@ pub(super) async fn write_rows(
             Artifact::Quality(list) => reports.push((*context, &list[..])),
         }
     }
+    let people: Vec<&str> = lists.iter().flat_map(ParticipantList::person_ids).collect();
+    let erased = Erased::read(tx, source_id, &people).await?;
+    if !erased.is_empty() {
+        lists.iter_mut().for_each(|list| list.without_erased(&erased));
+        let names: Vec<(String, i64)> = lists.iter().flat_map(|list| list.erased_names.iter().cloned()).collect();
+        tombstone::insert(tx, source_id, &names).await?;
+    }
     let people = participant::replace(tx, source_id, &lists).await?;
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;
     // the chat of a meeting has no two sides
@@ -202,6 +212,10 @@ pub(super) async fn write_rows(
     transcript::replace(tx, source_id, &transcripts).await?;
     transcript::replace_summaries(tx, source_id, &summaries).await?;
     quality::upsert(tx, source_id, &reports).await?;
+    if let Some((context, _)) = found.first().filter(|_| erased.is_any) {
+        let ids = found.iter().map(|(context, _)| context.task.session.provider_session_id.as_str());
+        redact(tx, context.pseudonyms(), source_id, &ids.collect::<Vec<_>>(), context.now).await?;
+    }
     Ok(people)
 }
 

@@ -56,6 +56,10 @@ pub(super) async fn name_again(
            from core.transcript_segments g
            join core.transcripts t using (source_id, session_id)
           where g.source_id = $1 and g.session_id = any($2) and t.format in ('srt', 'vtt')
+            -- of an erased utterance there is no text to count words in
+            and not exists (select from core.transcript_segments e
+                             where e.source_id = g.source_id and e.session_id = g.session_id
+                               and e.body = '' and e.char_count > 0)
           order by g.session_id, g.position",
         source_id.0,
         &sessions,

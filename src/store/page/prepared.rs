@@ -7,6 +7,7 @@ use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
 use crate::store::artifact::task::SessionStream;
 use crate::store::change::Stamp;
+use crate::store::erasure::tombstone::{Erased, Pseudonyms};
 use crate::store::field_presence::FieldBook;
 use crate::store::raw::{self, Hash, Origin};
 use crate::store::run::Tally;
@@ -41,6 +42,10 @@ impl SaveContext<'_> {
         Stamp { run_id: self.run_id, fetched_at: self.fetched_at, now: self.now }
     }
 
+    pub(in crate::store) fn pseudonyms(&self) -> Pseudonyms<'_> {
+        Pseudonyms { key: self.person_key, slug: self.source_slug }
+    }
+
     pub(in crate::store) fn origin(&self) -> Origin<'static> {
         let Self { guard, run_id, fetched_at, .. } = *self;
         Origin { stream: guard.stream_key().stream, session: None, run_id, fetched_at }
@@ -48,7 +53,7 @@ impl SaveContext<'_> {
 }
 
 /// A record with its hashes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::store) struct Prepared<'a> {
     pub(in crate::store) record: &'a Record,
     pub(in crate::store) raw_hash: Hash,
@@ -75,6 +80,12 @@ impl<'a> Prepared<'a> {
             lacks_field: context.fields.lacks(&record.session.fields, false),
             lacks_message_field: context.fields.lacks(&record.session.fields, true),
         }
+    }
+
+    /// Returns the records as they are stored: those of erased people under other pseudonyms, or not at all.
+    pub(in crate::store) fn without_erased(records: &[Self], erased: &Erased) -> Vec<Self> {
+        let stored = records.iter().filter(|record| !erased.is_deletion(record.person_id.as_deref()));
+        stored.map(|record| Self { person_id: erased.id(record.person_id.clone()), ..record.clone() }).collect()
     }
 
     pub(in crate::store) fn id(&self) -> &'a str {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::store::StoreError;
+use crate::store::erasure::tombstone::Erased;
 use crate::store::page::prepared::Prepared;
 use crate::store::raw::Hash;
 use crate::store::write_guard::WriteGuard;
@@ -33,6 +34,8 @@ pub(in crate::store) struct Seen {
     pub(in crate::store) known: HashMap<String, Known>,
     /// The numbers assigned to new sessions.
     pub(super) numbers: HashMap<String, i64>,
+    /// The erased people among those of the records.
+    pub(super) erased: Erased,
     /// Whether the stream has open rejects.
     pub(super) has_rejects: bool,
     /// Whether part of the time in which the records were created is proven.
@@ -57,6 +60,7 @@ pub(super) async fn read(
     let (token, fence) = lease.unzip();
     let (unit_id, unit_token) = unit.unzip();
     let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
+    let people: Vec<&str> = records.iter().filter_map(|record| record.person_id.as_deref()).collect();
     let created = records.iter().map(|record| record.record.session.created_at);
     let rows = sqlx::query_file!(
         "src/store/page/seen.sql",
@@ -69,12 +73,17 @@ pub(super) async fn read(
         &ids as &[&str],
         created.clone().min() as Option<DateTime<Utc>>,
         created.max() as Option<DateTime<Utc>>,
+        &people as &[&str],
     )
     .fetch_all(tx)
     .await
     .map_err(StoreError::doing("comparing hashes"))?;
     let mut seen = Seen::default();
-    for row in rows {
+    for (index, row) in rows.into_iter().enumerate() {
+        if index == 0 {
+            let (ids, erased_as, erasures) = (row.erased_ids, row.erased_as, row.erasures);
+            seen.erased = Erased::new(row.is_any_erased, ids, erased_as, erasures, &row.deletions);
+        }
         match guard {
             WriteGuard::Lease(lease) if row.is_paused.is_none() => return Err(lease.lost()),
             WriteGuard::Lease(_) if row.is_paused == Some(true) => {

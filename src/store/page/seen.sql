@@ -1,5 +1,5 @@
 -- Compares the right to write and reads the stored state of a page's records, in one round trip. The row of the right
--- is locked for the rest of the transaction. A record that is not stored gets a new session number.
+-- is locked for the rest of the transaction. A record that is not stored gets a new session number. $10: the people.
 with lease as materialized (
     select exists (select from ingest.controls c
                     where c.source_id = $1 and c.stream = $2 and c.paused_at is not null) as is_paused
@@ -17,7 +17,8 @@ with lease as materialized (
       from core.sessions s
      where s.source_id = $1 and s.provider_session_id = any($7)
 )
-select (select is_paused from lease) as is_paused,
+select erased.is_any as "is_any_erased!", erased.person_ids as "erased_ids!", erased.erased_as as "erased_as!",
+       erased.erasures as "erasures!", erased.deletions as "deletions!", (select is_paused from lease) as is_paused,
        exists (select from unit) as "has_unit!",
        exists (select from ingest.rejects r
                 where r.source_id = $1 and r.stream = $2 and r.resolved_at is null) as "has_rejects!",
@@ -31,6 +32,6 @@ select (select is_paused from lease) as is_paused,
        stored.fetched_at as "fetched_at?: DateTime<Utc>", stored.started_at as "started_at?: DateTime<Utc>",
        stored.person_id as "person_id?", stored.is_deleted_at_provider as "is_deleted?",
        stored.has_state as "has_state?", stored.last_missed_at as "last_missed_at?: DateTime<Utc>"
-  from (select) page
+  from ingest.erased_among($1, $10) erased
   left join unnest($7::text[]) record(id) on true
   left join stored on stored.provider_session_id = record.id

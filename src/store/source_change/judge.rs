@@ -69,6 +69,17 @@ pub(super) async fn mergeable(
         let (one, other) = (&source.provider, &into.provider);
         return refused(format!("`{}` is of {one} and `{}` of {other}: they are two accounts", source.slug, into.slug));
     }
+    // their identities are gone, so that their pseudonyms at the other source cannot be computed
+    let erased = sqlx::query_scalar!(
+        r#"select exists (select from ingest.erased_people where source_id = $1) as "is_so!""#,
+        source.source_id,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("looking for erased people"))?;
+    if erased {
+        return refused(format!("people were erased at `{}`: after a merge, they would be stored again", source.slug));
+    }
     Ok(into)
 }
 

@@ -70,6 +70,11 @@ pub(super) async fn merge(
     }
     execute(tx, format!("delete from core.sessions where source_id = {from}")).await?;
     execute(tx, format!("delete from core.sources where source_id = {from}")).await?;
+    // rows of people who are erased at the other source moved there
+    sqlx::query!("update ingest.erasures set finished_at = null, progress = 0 where source_id = $1", into)
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("erasing people of a merged source"))?;
     data_version::date_all(tx, into).await
 }
 

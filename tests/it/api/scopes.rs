@@ -25,7 +25,11 @@ impl Route {
     fn address(&self, is_foreign: bool) -> String {
         let (slug, session_id) = if is_foreign { ("konvo-eu", "31") } else { ("rtk-prod", "11") };
         let path = self.path.replace("{slug}", slug).replace("{session_id}", session_id);
-        let path = path.replace("{reject_id}", "7").replace("{backfill_id}", "3").replace("{key_id}", "0123456789ab");
+        let path = path
+            .replace("{erasure_id}", "1")
+            .replace("{reject_id}", "7")
+            .replace("{backfill_id}", "3")
+            .replace("{key_id}", "0123456789ab");
         let query = match self.path.as_str() {
             "/v1/metrics/query" => "?metrics=minutes_consumed,sessions&dimensions=source&range=last_90_days",
             "/v1/metrics/explain" | "/v1/metrics/rows" => "?metrics=sessions&from=2026-11-01&to=2026-11-20",
@@ -128,7 +132,7 @@ async fn p14_a_key_limited_to_sources_sees_these_alone_on_every_route() {
         }
         let answer = api.send_as(&limited, &method, &route.address(true)).await;
         if answer.status == 403 && answer.json()["code"] == "sources_limited" {
-            let is_of_all = ["/v1/keys", "/v1/audit", "/rename", "/merge", "/remove", "/v1/rate-cards"];
+            let is_of_all = ["/v1/keys", "/v1/audit", "/v1/people", "/rename", "/merge", "/remove", "/v1/rate-cards"];
             assert!(is_of_all.iter().any(|part| route.path.contains(part)), "{name}");
         } else if route.is_of_one_object() {
             assert_eq!(

@@ -18,8 +18,10 @@ pub(crate) use tributary::api::memory::Memory;
 pub(crate) use tributary::api::{ApiState, HealthSettings, document, router};
 pub(crate) use tributary::clock::{Clock, SettableClock};
 pub(crate) use tributary::model::api_key::{KeyText, Scope};
+use tributary::model::person::PersonKey;
 pub(crate) use tributary::store::api_key::{self, NewKey};
 pub(crate) use tributary::store::operation::Operator;
+use tributary::store::source_change::SourceChanges;
 
 pub(crate) use super::db::TestDatabase;
 
@@ -104,7 +106,7 @@ impl Api {
         let doors = Arc::new(Doors::new(&server, &pool, clock.clone()));
         let state = ApiState {
             probes: pool.clone(),
-            pool,
+            pool: pool.clone(),
             doors: doors.clone(),
             caller: Caller::default(),
             departures: tributary::db::Departures::default(),
@@ -116,7 +118,7 @@ impl Api {
             draining: draining.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),
             replays: None,
-            source_changes: None,
+            source_changes: Some(SourceChanges { pool, person_key: PersonKey::new(vec![7; 32]).unwrap() }),
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
         Self { db: None, router: router(state), clock, draining, doors }
