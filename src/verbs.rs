@@ -182,13 +182,11 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         }
         Verb::Erase(args) => {
             let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { erasing::erase(&app, &args, &user, serving::stop_on_signal()?).await })
+            block_on(async move { erasing::erase(&app, &args, &user(environment), serving::stop_on_signal()?).await })
         }
         Verb::ExportPerson(args) => {
             let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { erasing::export(&app, &args, &user).await })
+            block_on(async move { erasing::export(&app, &args, &user(environment)).await })
         }
         Verb::Keys(verb) => {
             let app = configured(path, environment, None)?;

@@ -7,7 +7,7 @@ pub(super) mod seen;
 
 use std::collections::BTreeMap;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
 use crate::model::page::{Page, Record, Reject};
@@ -106,9 +106,7 @@ async fn try_save(
         reject::resolve(&mut tx, stream_key, readable, now).await?;
     }
     if seen.erased.is_any {
-        let named = rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str()));
-        let ids: Vec<&str> = records.iter().map(Prepared::id).chain(named).collect();
-        redact(&mut tx, context.pseudonyms(), stream_key.source_id, &ids, now).await?;
+        leave_out_erased(&mut tx, context, records, &rejects).await?;
     }
     if !written.is_empty() {
         drift::count(&mut tx, stream_key, &page.drift, now).await?;
@@ -147,4 +145,16 @@ async fn try_save(
     failpoint::reach("page.after_commit");
     context.fields.count(written.iter().map(|record| &record.record.session.fields));
     Ok(progress)
+}
+
+/// Removes what a page must not store of erased people, and of sessions whose content is erased.
+async fn leave_out_erased(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: &[Prepared<'_>],
+    rejects: &[Reject],
+) -> Result<(), StoreError> {
+    let named = rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str()));
+    let ids: Vec<&str> = records.iter().map(Prepared::id).chain(named).collect();
+    redact(tx, context.pseudonyms(), context.guard.stream_key().source_id, &ids, context.now).await.map(drop)
 }

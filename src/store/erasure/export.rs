@@ -10,8 +10,9 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::store::StoreError;
+use crate::store::erasure::people::{ErasureError, Named, People};
 use crate::store::erasure::tombstone::Pseudonyms;
-use crate::store::erasure::{ErasureError, Named, People, find, personal};
+use crate::store::erasure::{find, personal};
 use crate::store::operation::{self, Operation, Operator};
 
 /// Most sessions of one person.

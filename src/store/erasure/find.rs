@@ -2,20 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::model::id::SourceId;
 use crate::store::StoreError;
+use crate::store::erasure::people::{ErasureError, Named, PERSON_ID, Sought};
 use crate::store::erasure::tombstone::Pseudonyms;
-use crate::store::erasure::{ErasureError, Named, PERSON_ID};
-
-/// What identifies a person in texts.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Sought {
-    pub(super) identifiers: BTreeSet<String>,
-    pub(super) names: BTreeSet<String>,
-}
 
 /// A person in the stored data.
 #[derive(Debug, Default)]
@@ -63,20 +55,36 @@ pub(super) async fn person(
     for kind in kinds.into_iter().filter(|kind| named.identity_kind.is_none_or(|wanted| wanted == *kind)) {
         person.all.insert(pseudonyms.of(kind, named.identity));
     }
+    // an earlier erasure knew more identities
+    let earlier = sqlx::query_scalar!(
+        "select other.person_id from ingest.erased_people e join ingest.erased_people other using (erasure_id)
+          where e.source_id = $1 and e.person_id = any($2) and other.source_id = $1",
+        place.source_id.0,
+        &person.all.iter().cloned().collect::<Vec<_>>(),
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("finding an erased person"))?;
+    person.all.extend(earlier);
     let known: Vec<String> = person.all.iter().cloned().collect();
     person.stored = sqlx::query_scalar!(
-        r#"select person_id as "person_id!" from core.people
-            where source_id = $1 and (person_id = any($2) or person_id = $3 and ($4::text is null or $4 = $5))
-            union
-           select person_id from analytics_pii.session_contacts
-            where source_id = $1 and person_id is not null
-              and (contact_id = $3 and ($4 is null or $4 = 'contact')
-                   or external_user_id = $3 and ($4 is null or $4 = 'external_user'))
-            union
-           select person_id from core.participants
-            where source_id = $1 and person_id is not null
-              and (custom_participant_id = $3 and ($4 is null or $4 = 'custom_participant')
-                   or provider_user_id = $3 and ($4 is null or $4 = 'participant_user'))"#,
+        r#"select person_id as "person_id!"
+             from (select person_id from core.people
+                    where source_id = $1 and (person_id = any($2) or person_id = $3 and ($4::text is null or $4 = $5))
+                    union
+                   select person_id from analytics_pii.session_contacts
+                    where source_id = $1
+                      and (contact_id = $3 and ($4 is null or $4 = 'contact')
+                           or external_user_id = $3 and ($4 is null or $4 = 'external_user'))
+                    union
+                   select person_id from core.participants
+                    where source_id = $1
+                      and (custom_participant_id = $3 and ($4 is null or $4 = 'custom_participant')
+                           or provider_user_id = $3 and ($4 is null or $4 = 'participant_user'))) theirs
+            where person_id is not null
+              -- an erasure that runs has replaced the pseudonym, and not yet erased the identity beside it
+              and not exists (select from ingest.erased_people e
+                               where e.source_id = $1 and e.erased_as = theirs.person_id)"#,
         place.source_id.0,
         &known,
         named.identity,

@@ -2,7 +2,7 @@
 //! of what was stored before.
 //!
 //! A session of the person alone loses all of its content. Of a session with several people, the rows of the person
-//! lose theirs, and so does what cannot be told apart by person: summary, title, raw files. Rows that have figures stay.
+//! lose theirs, and so does what cannot be told apart by person: summary, title, raw files. Rows with figures stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The request of an erasure: in one transaction, the person's pseudonyms are stored as erased, and its rows get others.
+//! The request of an erasure: one transaction stores the person's pseudonyms as erased, and gives its rows others.
 //!
 //! The rest of the erasure is work that any process continues, see [`super::work`]. A dry run does all of it in one
 //! transaction, and rolls it back.
@@ -9,11 +9,11 @@ use sqlx::PgConnection;
 use crate::failpoint;
 use crate::store::data_version::{self, Changed};
 use crate::store::erasure::find::{self, Person, Place};
+use crate::store::erasure::people::{ErasureError, Named, People, Work};
 use crate::store::erasure::redact::{ErasedRows, streams};
-use crate::store::erasure::step::{Work, erase_rest, step};
+use crate::store::erasure::step::{erase_rest, step};
 use crate::store::erasure::tombstone::{self, Pseudonyms};
 use crate::store::erasure::work::add_rows;
-use crate::store::erasure::{ErasureError, Named, People};
 use crate::store::operation::{self, Operation, Operator};
 use crate::store::{StoreError, bulk};
 

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::failpoint;
 use crate::model::id::SourceId;
 use crate::store::data_version::{self, Changed};
-use crate::store::erasure::People;
+use crate::store::erasure::people::People;
 use crate::store::erasure::redact::{redact, streams};
 use crate::store::erasure::tombstone::Pseudonyms;
 use crate::store::{StoreError, bulk};

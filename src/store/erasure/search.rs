@@ -9,8 +9,7 @@ use std::fmt::Write;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::store::StoreError;
-use crate::store::erasure::find::Sought;
-use crate::store::erasure::step::Work;
+use crate::store::erasure::people::{Sought, Work};
 
 /// A shorter text is not searched for: it would be found in data of others.
 const SHORTEST_CHARS: usize = 4;

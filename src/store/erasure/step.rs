@@ -1,30 +1,17 @@
 //! One step of an erasure: the next sessions of the person, and at the end what no session leads to.
 
-use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::data_version::{self, Changed};
-use crate::store::erasure::find::Sought;
+use crate::store::erasure::people::{Sought, Work};
 use crate::store::erasure::redact::{ErasedRows, redact, streams};
 use crate::store::erasure::search::{self, Patterns};
-use crate::store::erasure::tombstone::{self, Pseudonyms};
+use crate::store::erasure::tombstone;
 use crate::store::{StoreError, session};
 
 /// Sessions erased in one transaction.
 const BATCH: i64 = 100;
-
-/// An erasure that runs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Work<'a> {
-    pub(super) erasure_id: i64,
-    pub(super) source_id: SourceId,
-    pub(super) pseudonyms: Pseudonyms<'a>,
-    pub(super) progress: i64,
-    pub(super) deletes_sessions: bool,
-    pub(super) now: DateTime<Utc>,
-}
 
 /// Erases the next sessions, and adds their rows. Returns how far it is done; `None`: no session is left.
 pub(super) async fn step(
@@ -179,9 +166,15 @@ pub(super) async fn erase_rest(
     .map_err(&failed)?;
     let people = sqlx::query!(
         "delete from core.people k using ingest.erased_people e
-          where k.source_id = $1 and e.source_id = $1 and e.person_id = k.person_id and e.erasure_id = $2",
+          where k.source_id = $1 and e.source_id = $1 and e.erasure_id = $2
+            and (e.person_id = k.person_id
+                 or $3 and e.erased_as = k.person_id
+                    and not exists (select from core.sessions s where s.source_id = $1 and s.person_id = k.person_id)
+                    and not exists (select from core.participants p
+                                     where p.source_id = $1 and p.person_id = k.person_id))",
         work.source_id.0,
         work.erasure_id,
+        work.deletes_sessions,
     )
     .execute(&mut *tx)
     .await

@@ -8,11 +8,10 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
 use crate::model::id::SourceId;
-use crate::store::erasure::People;
-use crate::store::erasure::find::Sought;
+use crate::store::erasure::people::{People, Sought, Work};
 use crate::store::erasure::redact::ErasedRows;
 use crate::store::erasure::search;
-use crate::store::erasure::step::{Work, erase_rest, step};
+use crate::store::erasure::step::{erase_rest, step};
 use crate::store::erasure::tombstone::Pseudonyms;
 use crate::store::{StoreError, bulk};
 

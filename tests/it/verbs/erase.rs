@@ -18,6 +18,7 @@ use crate::harness::{World, dump, noon};
 
 mod again;
 mod columns;
+mod killed;
 
 /// What stands for all that is personal.
 const MARK: &str = "Zebediah Marker-7f3a";
@@ -116,7 +117,7 @@ pub(crate) async fn found_in(pool: &PgPool, texts: &[String]) -> Vec<String> {
     found
 }
 
-/// Returns the values of metrics over all data, by source and day.
+/// Returns the values of metrics over all data, by source and day; not of those about polls themselves.
 pub(crate) async fn figures(world: &World) -> Vec<Value> {
     let api = world.api().await;
     let (_, registry) = api.get("/v1/metrics").await;
@@ -128,7 +129,7 @@ pub(crate) async fn figures(world: &World) -> Vec<Value> {
         .collect();
     assert!(names.len() > 40, "{names:?}");
     let mut values = Vec::new();
-    for name in names {
+    for name in names.into_iter().filter(|name| !name.starts_with("sync_")) {
         for by in ["", "&dimensions=source&granularity=day"] {
             let path = format!("/v1/metrics/query?metrics={name}&from=2026-03-06&to=2026-03-11{by}");
             let (_, answer) = api.get(&path).await;

@@ -74,11 +74,10 @@ async fn a_person_who_is_not_stored_yet_is_not_stored_later() {
     let generated = Generated::generate(&shape, 11, noon() - TimeDelta::hours(2));
     let mut world = World::new().await;
     let _simulator = world.simulate(Platform::Konvo, generated.feed(Platform::Konvo), Quirks::default()).await;
-    tributary::app::sources::connect_sources(&world.app(), &world.db.pool).await.err();
     world.app().migrate(&world.db.pool).await.expect("migrated");
     tributary::app::sources::connect_sources(&world.app(), &world.db.pool).await.expect("registered");
-    let requested = world.request("konvo", identity, false, false).await;
-    assert_eq!(requested.person_count, 0);
+    assert_eq!(world.request("konvo", identity, false, true).await.person_count, 0);
+    world.erase("konvo", identity, false).await;
     world.poll().await;
     assert_eq!(found_in(&world.db.pool, std::slice::from_ref(identity)).await, Vec::<String>::new());
     assert!(world.number("select count(*) from core.sessions where content_erased_at is not null").await > 0);
