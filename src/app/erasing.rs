@@ -30,7 +30,7 @@ pub struct PersonArgs {
     /// Slug of the source
     #[arg(long)]
     source: String,
-    /// An identity of the person, or its pseudonym; `-` reads it from standard input, so that no list of processes shows it
+    /// An identity of the person, or its pseudonym; `-`: read from standard input, so that no list of processes has it
     #[arg(long)]
     person: String,
     /// Kind of the identity; default: any

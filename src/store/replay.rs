@@ -57,8 +57,8 @@ pub async fn count(pool: &PgPool, stream_key: StreamKey) -> Result<i64, StoreErr
     .map_err(StoreError::doing("counting raw records"))
 }
 
-/// Passes every version of the next `limit` records that is not erased to `take`, oldest first, one at a time: the history of a record
-/// may be long. Records are ordered by their newest versions.
+/// Passes every version of the next `limit` records to `take`, oldest first, one at a time: the history of a record may
+/// be long. Records are ordered by their newest versions. Erased versions are left out.
 pub async fn each_version(
     pool: &PgPool,
     stream_key: StreamKey,

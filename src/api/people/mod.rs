@@ -21,8 +21,8 @@ request_body! {
         /// Slug of the source.
         #[schema(example = "konvo-eu")]
         source: String,
-        /// An identity of the person: id of the contact, id at the channel, own id or provider's id of a participant; or
-        /// the pseudonym (`person_id`). At most 500 characters.
+        /// An identity of the person: id of the contact, id at the channel, own id or provider's id of a participant;
+        /// or the pseudonym (`person_id`). At most 500 characters.
         #[schema(example = "+4915100000000")]
         identity: String,
         /// `contact`, `external_user`, `custom_participant`, `participant_user` or `person_id`. Default: any of them.

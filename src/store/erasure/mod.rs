@@ -2,8 +2,8 @@
 //!
 //! An erasure commits the person's pseudonyms first ([`tombstone`]). From then on each writer of the source reads them
 //! in its transaction, and [`redact`] removes what it wrote of erased people, by the same statements that erase what
-//! was stored before. Rows stay, under a random pseudonym, so that figures stay as they were. Columns with personal data
-//! are found by their comments in the catalog ([`personal`]), so that a new column is not forgotten.
+//! was stored before. Rows stay, under a random pseudonym, so that figures stay as they were. Columns with personal
+//! data are found by their comments in the catalog ([`personal`]), so that a new column is not forgotten.
 //!
 //! This module knows no provider: it finds people by pseudonyms, and by the identities that are stored beside them.
 

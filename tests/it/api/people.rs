@@ -117,6 +117,7 @@ async fn a_person_is_exported_with_its_own_rows_alone() {
 #[tokio::test]
 async fn faults_of_the_body_are_named_and_limited_keys_are_refused() {
     let (api, key) = world().await;
+    let limited = format!("Bearer {}", api.key(&[Scope::PeopleManage], &["rtk-eu"]).await);
     let wrong =
         json!({"source": "rtk-eu", "identity": "", "identity_kind": "contatc", "sessions": "drop", "person": "x"});
     let (status, problem) = post(&api, &key, "/v1/people/erasures", wrong).await;
@@ -130,7 +131,6 @@ async fn faults_of_the_body_are_named_and_limited_keys_are_refused() {
         post(&api, &key, "/v1/people/exports", json!({"source": "rtk", "identity": "crm-17"})).await;
     assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{problem:#}");
     assert!(!problem.to_string().contains("crm-17"));
-    let limited = format!("Bearer {}", api.key(&[Scope::PeopleManage], &["rtk-eu"]).await);
     let (status, problem) =
         post(&api, &limited, "/v1/people/exports", json!({"source": "rtk-eu", "identity": "crm-17"})).await;
     assert_eq!((status, &problem["code"]), (403, &json!("sources_limited")), "{problem:#}");
