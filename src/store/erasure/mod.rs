@@ -15,7 +15,7 @@ pub(in crate::store) mod redact;
 mod request;
 mod retention;
 mod search;
-mod step;
+pub(in crate::store) mod step;
 pub(in crate::store) mod tombstone;
 mod work;
 

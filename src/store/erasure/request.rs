@@ -7,11 +7,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::failpoint;
-use crate::store::data_version::{self, Changed};
 use crate::store::erasure::find::{self, Person, Place};
 use crate::store::erasure::people::{ErasureError, Named, People, Work};
-use crate::store::erasure::redact::{ErasedRows, streams};
-use crate::store::erasure::step::{erase_rest, step};
+use crate::store::erasure::redact::ErasedRows;
+use crate::store::erasure::step::{erase_rest, replace, step};
 use crate::store::erasure::tombstone::{self, Pseudonyms};
 use crate::store::erasure::work::add_rows;
 use crate::store::operation::{self, Operation, Operator};
@@ -57,7 +56,7 @@ impl People {
             return Ok(Requested { erasure_id: Some(erasure_id), person_count, rows: ErasedRows::new() });
         }
         let erasure_id = begin(&mut tx, &place, &person, request).await?;
-        let mut rows = replace(&mut tx, &place, erasure_id, request.now).await?;
+        let mut rows = replace(&mut tx, place.source_id, Some(erasure_id), request.now).await?;
         if request.is_dry_run {
             let mut work = Work {
                 erasure_id,
@@ -141,45 +140,4 @@ async fn begin(
     };
     operation::record(tx, &operation).await?;
     Ok(erasure_id)
-}
-
-/// Replaces the person's pseudonyms, except in utterances, which the further work replaces.
-async fn replace(
-    tx: &mut PgConnection,
-    place: &Place,
-    erasure_id: i64,
-    now: DateTime<Utc>,
-) -> Result<ErasedRows, StoreError> {
-    let failed = StoreError::doing("replacing the pseudonyms of a person");
-    let counted = sqlx::query!(
-        r#"with erased as materialized (
-               select person_id, erased_as from ingest.erased_people where source_id = $1 and erasure_id = $2
-           ), people as (
-               update core.people k set person_id = e.erased_as from erased e
-                where k.source_id = $1 and k.person_id = e.person_id returning 1
-           ), sessions as (
-               update core.sessions s set person_id = e.erased_as, last_changed_at = $3 from erased e
-                where s.source_id = $1 and s.person_id = e.person_id returning s.provider_session_id
-           ), participants as (
-               update core.participants p set person_id = e.erased_as from erased e
-                where p.source_id = $1 and p.person_id = e.person_id returning 1
-           )
-           select (select count(*) from people) as "people!", (select count(*) from sessions) as "sessions!",
-                  (select count(*) from participants) as "participants!",
-                  array(select erased_as from erased) as "erased_as!""#,
-        place.source_id.0,
-        erasure_id,
-        now,
-    )
-    .fetch_one(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    let changed = Changed { people: counted.erased_as, ..Changed::nothing() };
-    data_version::raise_each(tx, place.source_id, &streams(), &changed).await?;
-    let rows = [
-        ("core.people", counted.people),
-        ("core.sessions", counted.sessions),
-        ("core.participants", counted.participants),
-    ];
-    Ok(rows.into_iter().filter(|(_, count)| *count > 0).map(|(table, count)| (table.to_owned(), count)).collect())
 }

@@ -1,7 +1,9 @@
 //! One step of an erasure: the next sessions of the person, and at the end what no session leads to.
 
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::data_version::{self, Changed};
 use crate::store::erasure::people::{Sought, Work};
@@ -193,4 +195,62 @@ pub(super) async fn erase_rest(
     }
     let ids = changes.iter().map(String::as_str).collect();
     data_version::raise_each(tx, work.source_id, &streams(), &Changed { ids, ..Changed::nothing() }).await
+}
+
+/// Replaces the pseudonyms of an erasure, or of all erasures of a source; utterances follow with their sessions.
+pub(super) async fn replace(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    erasure_id: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<ErasedRows, StoreError> {
+    let failed = StoreError::doing("replacing the pseudonyms of a person");
+    let counted = sqlx::query!(
+        r#"with erased as materialized (
+               select person_id, erased_as from ingest.erased_people
+                where source_id = $1 and ($2::bigint is null or erasure_id = $2)
+           ), people as (
+               update core.people k set person_id = e.erased_as from erased e
+                where k.source_id = $1 and k.person_id = e.person_id
+                  and not exists (select from core.people o where o.source_id = $1 and o.person_id = e.erased_as)
+               returning 1
+           ), sessions as (
+               update core.sessions s set person_id = e.erased_as, last_changed_at = $3 from erased e
+                where s.source_id = $1 and s.person_id = e.person_id returning s.provider_session_id
+           ), participants as (
+               update core.participants p set person_id = e.erased_as from erased e
+                where p.source_id = $1 and p.person_id = e.person_id returning 1
+           )
+           select (select count(*) from people) as "people!", (select count(*) from sessions) as "sessions!",
+                  (select count(*) from participants) as "participants!",
+                  array(select erased_as from erased) as "erased_as!""#,
+        source_id.0,
+        erasure_id,
+        now,
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    let changed = Changed { people: counted.erased_as, ..Changed::nothing() };
+    data_version::raise_each(tx, source_id, &streams(), &changed).await?;
+    let rows = [
+        ("core.people", counted.people),
+        ("core.sessions", counted.sessions),
+        ("core.participants", counted.participants),
+    ];
+    Ok(rows.into_iter().filter(|(_, count)| *count > 0).map(|(table, count)| (table.to_owned(), count)).collect())
+}
+
+/// Has all erased people of a source erased once more: a merge moved rows of theirs there.
+pub(in crate::store) async fn erase_again(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    replace(tx, source_id, None, now).await?;
+    sqlx::query!("update ingest.erasures set finished_at = null, progress = 0 where source_id = $1", source_id.0)
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("erasing people of a merged source"))?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::model::time::Window;
+use crate::store::erasure::step::erase_again;
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, StreamKey, data_version};
@@ -70,11 +71,7 @@ pub(super) async fn merge(
     }
     execute(tx, format!("delete from core.sessions where source_id = {from}")).await?;
     execute(tx, format!("delete from core.sources where source_id = {from}")).await?;
-    // rows of people who are erased at the other source moved there
-    sqlx::query!("update ingest.erasures set finished_at = null, progress = 0 where source_id = $1", into)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("erasing people of a merged source"))?;
+    erase_again(tx, SourceId(into), now).await?;
     data_version::date_all(tx, into).await
 }
 

@@ -135,3 +135,36 @@ async fn faults_of_the_body_are_named_and_limited_keys_are_refused() {
         post(&api, &limited, "/v1/people/exports", json!({"source": "rtk-eu", "identity": "crm-17"})).await;
     assert_eq!((status, &problem["code"]), (403, &json!("sources_limited")), "{problem:#}");
 }
+
+#[tokio::test]
+async fn a_merge_brings_no_erased_person_back() {
+    let (api, key) = world().await;
+    let operator = format!("Bearer {}", api.key(&[Scope::SyncOperate], &[]).await);
+    let (_, begun) =
+        post(&api, &key, "/v1/people/erasures?dry_run=false", json!({"source": "rtk-eu", "identity": "crm-17"})).await;
+    finish(&api).await;
+    sqlx::raw_sql(
+        "update core.sources set is_enabled = false where source_id in (6, 7);
+         -- the person at the other source, under the pseudonym that the merge leaves it with
+         insert into core.participants (source_id, session_id, provider_participant_id, person_id, display_name)
+         select 7, 71, 'u2', person_id, 'Ada' from ingest.erased_people where source_id = 6 order by person_id limit 1",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    // its identities are gone, so that it could not be recognized at the other source
+    let path = "/v1/sync/sources/rtk-eu/merge?into=rtk-us&dry_run=false";
+    let (status, problem) = post(&api, &operator, path, json!({})).await;
+    assert_eq!(status, 409, "{problem:#}");
+    assert!(problem["detail"].as_str().unwrap().contains("people were erased"), "{problem:#}");
+    // the other way round, what moves there is erased again
+    let path = "/v1/sync/sources/rtk-us/merge?into=rtk-eu&dry_run=false";
+    let (status, merged) = post(&api, &operator, path, json!({})).await;
+    assert_eq!(status, 200, "{merged:#}");
+    let proof = format!("/v1/people/erasures/{}", begun["erasure_id"]);
+    assert_eq!(api.send("GET", &proof, &[("authorization", &key)]).await.json()["state"], "running");
+    finish(&api).await;
+    assert_eq!(api.send("GET", &proof, &[("authorization", &key)]).await.json()["state"], "done");
+    let left = "select count(*) from core.participants where display_name = 'Ada'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(api.pool()).await.unwrap(), 0);
+}
