@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::api::actions::request::ActionRequest;
 use crate::api::page::{List, PageParameters};
 use crate::api::parameters::path::ErasureId;
-use crate::api::parameters::{Asked, NoParameters};
+use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::people::{ErasureBody, choice, fields, people, read_person, refused};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{ControlProblems, FindProblems, ReadProblems};
@@ -72,7 +72,7 @@ pub(crate) async fn erase_person(
 ) -> Result<Response, ApiError> {
     let is_dry_run = given.read(&mut faults);
     faults.refuse()?;
-    let mut faults = crate::api::parameters::Faults::default();
+    let mut faults = Faults::default();
     let body: ErasureBody = fields(&request.body, &mut faults);
     let person = read_person(&body.source, &body.identity, &body.identity_kind, &mut faults);
     let sessions = choice(&body.sessions, &["keep", "delete"], &mut faults);
