@@ -126,6 +126,8 @@ pub(crate) async fn list_erasures(request: ListRequest<NoParameters>) -> Result<
 }
 
 /// Erasure details
+///
+/// One erasure with its proof. It names no person.
 #[utoipa::path(
     get, path = "/v1/people/erasures/{erasure_id}", tag = "people",
     params(("erasure_id" = i64, Path, description = "Number of the erasure.", example = 4)),
