@@ -115,8 +115,8 @@ impl Scan {
         self.is_first() && self.metrics.is_empty() && !has_groups && query.as_known_at.is_none()
     }
 
-    /// Returns the metric whose unknown rows are the sessions that lack data: all metrics are about the same sessions, and
-    /// lack them in the same way. `None`: these sessions are read on their own.
+    /// Returns the metric whose unknown rows are the sessions that lack data: all metrics are about the same sessions,
+    /// and lack data in the same way. `None`: these sessions are read on their own.
     pub(super) fn that_tells_lacking(query: &MetricQuery) -> Option<usize> {
         let first = *query.metrics.first()?;
         let is_alike = |metric: &&'static Metric| {

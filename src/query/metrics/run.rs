@@ -158,7 +158,8 @@ const COLUMNS_BEFORE_DIMENSIONS: usize = 2;
 /// `started` and `unknown`.
 const COVERAGE_COLUMNS: usize = 2;
 
-/// Takes the number of sessions of a source. A source that has any is in the answer, also where none of them lacks data.
+/// Takes the number of sessions of a source. A source that has any is in the answer, also where none of them lacks
+/// data.
 fn take_started(scanned: &mut Scanned, row: &PgRow, query: &MetricQuery, scan: &Scan) -> Result<(), sqlx::Error> {
     let (source_id, count) = (row.try_get("source_id")?, row.try_get("started")?);
     if count > 0 {
