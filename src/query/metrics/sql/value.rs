@@ -41,6 +41,12 @@ const STARTED: &str = "select src.source_id, own.started
         where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}) own
  where src.source_id = any({ids})";
 
+/// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.
+const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
+  from analytics.sessions s
+ where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
+ group by 1";
+
 /// A state at the end of each bucket.
 const AS_OF: &str = "{buckets}
  cross join lateral (select least(b.bucket_end, t.now) as at) c
@@ -118,7 +124,7 @@ pub(crate) fn value(
 pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
     let ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
     Statement::fill(
-        STARTED,
+        if query.filter.conditions.is_empty() { STARTED } else { STARTED_OF_FILTER },
         [
             ("from", Statement::value(query.range.from)),
             ("to", Statement::value(query.range.to)),
