@@ -705,8 +705,10 @@ create index sessions_by_start on core.sessions (started_at)
 create index sessions_by_completion on core.sessions (completed_at)
   include (session_id, source_id, session_state, outcome, channel, parent_provider_session_id, is_deleted_at_provider)
   where completed_at is not null;
--- Lists of one source, newest first, at any depth.
-create index sessions_by_source on core.sessions (source_id, started_at desc, session_id desc);
+-- Lists of one source, newest first, at any depth; the number of sessions of each source over time, from the index
+-- alone.
+create index sessions_by_source on core.sessions (source_id, started_at desc, session_id desc)
+  include (parent_provider_session_id, is_deleted_at_provider);
 -- A session by its number alone: the links of the API.
 create index sessions_by_id on core.sessions (session_id);
 -- Reconciliation, rings and open sessions by creation.
@@ -716,6 +718,16 @@ create index sessions_by_person on core.sessions (source_id, person_id, started_
 -- The open set: what a poll must read again. Partial, because it stays small.
 create index sessions_open on core.sessions (source_id, created_at)
   where session_state in ('live', 'open', 'unknown');
+-- Sessions that metrics by completion count as unknown. Partial, because they are few. The condition is the one that
+-- these metrics write.
+create index sessions_without_outcome on core.sessions (started_at)
+  include (source_id, session_id, outcome, completed_at, parent_provider_session_id, is_deleted_at_provider)
+  where outcome in ('resolved', 'unresolved', 'unknown')
+    and (completed_at::timestamptz is null or (outcome in ('resolved', 'unresolved')) is not true);
+-- The same of metrics by end, and of concurrency.
+create index sessions_without_end on core.sessions (started_at)
+  include (source_id, session_id, session_state, ended_at, parent_provider_session_id, is_deleted_at_provider)
+  where ended_at::timestamptz is null and session_state not in ('live', 'open', 'never_started');
 -- Sessions that no metric counts, so that messages and utterances can be counted without a look-up of every session.
 create index sessions_left_out on core.sessions (source_id, session_id)
   where parent_provider_session_id is not null or is_deleted_at_provider;

@@ -4,6 +4,7 @@ create or replace function analytics.rounded_minutes(minutes numeric, by_connect
                                                      step_minutes int) returns numeric
   language sql immutable parallel safe
   return case rounding
+    when 'none' then minutes
     when 'ceil_per_connection' then by_connection
     when 'ceil_per_session' then ceil(minutes)
     when 'step' then ceil(minutes / step_minutes) * step_minutes

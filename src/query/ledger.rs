@@ -10,7 +10,6 @@ use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::ToSchema;
 
 use crate::query::list::push_any;
-use crate::query::metrics::sql::rows::COST_OF_SESSION;
 use crate::query::number::Unrounded;
 use crate::query::sessions::SessionFilter;
 use crate::query::{ReadError, reading};
@@ -72,7 +71,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<LedgerLine>, ReadError> {
     let mut sql = QueryBuilder::<Postgres>::new(COLUMNS);
-    sql.push(COST_OF_SESSION).push(ROUNDINGS).push(KINDS_OF_SESSION);
+    sql.push(ROUNDINGS).push(KINDS_OF_SESSION);
     if let Some(source_ids) = &filter.source_ids {
         sql.push(" and s.source_id = any(").push_bind(source_ids).push(")");
     }
@@ -100,10 +99,10 @@ const COLUMNS: &str = "
 select s.started_at, s.session_id, s.source, s.provider, s.provider_session_id, k.minutes_kind, k.minutes_basis,
        k.minutes, k.is_billable, s.is_provisional,
        case when k.is_billable then coalesce(r.rounding, 'none') end as rounding,
-       case when k.is_billable then c.rounded_minutes end as rounded_minutes,
+       case when k.is_billable then s.rounded_minutes end as rounded_minutes,
        case when k.is_billable then s.unexplained_minutes end as difference_minutes,
        case when k.is_billable then s.unexplained_minutes_class end as difference_class
-  from analytics.sessions s";
+  from analytics.priced_sessions s";
 
 /// Presets can have different prices, so parts of a session may be rounded in different ways.
 const ROUNDINGS: &str = "

@@ -108,6 +108,37 @@ impl Scan {
         self.is_shared_with(&Self::first())
     }
 
+    /// Returns whether it needs only those sessions that lack data: no metric reads the others, and no group stands for
+    /// them. They are counted by a statement of their own.
+    pub(super) fn is_of_lacking(&self, query: &MetricQuery) -> bool {
+        let has_groups = query.row_dimensions().next().is_some();
+        self.is_first() && self.metrics.is_empty() && !has_groups && query.as_known_at.is_none()
+    }
+
+    /// Returns the metric whose unknown rows are the sessions that lack data: all metrics are about the same sessions,
+    /// and lack data in the same way. `None`: these sessions are read on their own.
+    pub(super) fn that_tells_lacking(query: &MetricQuery) -> Option<usize> {
+        let first = *query.metrics.first()?;
+        let is_alike = |metric: &&'static Metric| {
+            Self::of(metric, query.attribution).is_shared_with(&Self { alone: Some(first.requires), ..Self::first() })
+                && is_session_untimed(metric, query.attribution).is_none()
+                && (metric.about, metric.known, metric.is_partial) == (first.about, first.known, first.is_partial)
+                && metric.missing_items.is_none()
+        };
+        query.metrics.iter().all(|metric| is_alike(metric)).then_some(0)
+    }
+
+    /// Returns whether the values over the whole range are read with those of the buckets. Values that depend on the
+    /// bucket, and sessions that count in several groups, need a statement of their own.
+    pub(super) fn has_total(&self, query: &MetricQuery) -> bool {
+        self.alone.is_some()
+            && self.time_column != TimeColumn::AsOf
+            && !self.is_spread
+            && (query.buckets.len() > 1 || !query.dimensions.is_empty())
+            && !query.dimensions.iter().any(|dimension| dimension.is_overlapping())
+            && !self.reads(query, Table::Bucket)
+    }
+
     /// Returns the metrics of which it counts sessions as unknown, because their data were never read or their time is
     /// unknown.
     pub(super) fn missed(&self, query: &MetricQuery) -> Vec<usize> {
@@ -173,7 +204,9 @@ impl Scan {
             Grain::Messages => is_bare && !self.reads(query, Table::Placed),
             _ => false,
         };
-        Reach { is_bare, is_by_bucket: is_by_bucket && bucket_count > 1 }
+        // Sessions that lack data are few, and an index may list them.
+        let is_by_bucket = is_by_bucket && bucket_count > 1 && !self.is_of_lacking(query);
+        Reach { is_bare, is_by_bucket }
     }
 
     /// Returns whether only sessions are read, by one of their own times, and only their own columns.

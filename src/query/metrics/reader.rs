@@ -14,6 +14,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, Test};
 use crate::query::metrics::fold::group::{Fold, Group, Member};
 use crate::query::metrics::measure::Measure;
+use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::{MetricQuery, View};
 use crate::query::metrics::run::{self, ConcurrencyValue, Contribution, Scanned};
 use crate::query::snapshot::Snapshot;
@@ -137,7 +138,13 @@ impl Reader<'_> {
         if query.dimensions.iter().any(overlaps) {
             extra.scanned = Some(self.scan(&narrowed).await?);
         } else if is_narrower && has_values_by_group(query) {
-            let mut alone = run::scan_alone(self.snapshot, &narrowed, self.sources, self.now).await?;
+            // What was read with the buckets is not read again.
+            let is_total = view.is_whole && view.dimensions.is_empty();
+            let is_wanted = |scan: &Scan| !(is_total && scan.has_total(query));
+            let mut alone = run::scan_alone(self.snapshot, &narrowed, self.sources, self.now, is_wanted).await?;
+            if is_total {
+                alone.contributions.extend_from_slice(&scanned.totals);
+            }
             alone.take_sums(scanned, query, &narrowed);
             extra.scanned = Some(alone);
         }
@@ -185,7 +192,7 @@ impl Reader<'_> {
         }
         rest.filter.conditions.push(Condition { field: fold.dimension, test: Test::NotIn(kept) });
         if has_values_by_group(narrowed) {
-            let scanned = run::scan_alone(self.snapshot, &rest, &sources, self.now).await?;
+            let scanned = run::scan_alone(self.snapshot, &rest, &sources, self.now, |_| true).await?;
             extra.rest = Some(Rest { scanned, place });
         }
         for figure in run::along_time(self.snapshot, &rest, &sources, self.now).await? {

@@ -17,7 +17,7 @@ use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::concurrency::concurrency;
-use crate::query::metrics::sql::value::value;
+use crate::query::metrics::sql::value::{lacking, started, value};
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
@@ -77,6 +77,8 @@ pub struct Scanned {
     pub contributions: Vec<Contribution>,
     /// Sessions, for the coverage; a source may occur several times.
     pub started: Vec<Started>,
+    /// Values over the whole range of metrics that are no sums, as far as they were read with the buckets.
+    pub totals: Vec<Contribution>,
 }
 
 /// A value along time, of a bucket and a group.
@@ -102,15 +104,16 @@ pub(super) async fn scan(
     read(snapshot, query, sources, now, Scan::all(query)).await
 }
 
-/// Reads only the metrics that are no sums.
+/// Reads only the metrics that are no sums and that are wanted.
 pub(super) async fn scan_alone(
     snapshot: &Snapshot,
     query: &MetricQuery,
     sources: &[&Source],
     now: DateTime<Utc>,
+    is_wanted: impl Fn(&Scan) -> bool,
 ) -> Result<Scanned, ReadError> {
     let mut scans = Scan::all(query);
-    scans.retain(|scan| scan.alone.is_some());
+    scans.retain(|scan| scan.alone.is_some() && is_wanted(scan));
     read(snapshot, query, sources, now, scans).await
 }
 
@@ -122,7 +125,18 @@ async fn read(
     scans: Vec<Scan>,
 ) -> Result<Scanned, ReadError> {
     let mut scanned = Scanned::default();
+    let mut tells_lacking = None;
     for scan in scans {
+        if scan.is_of_lacking(query) {
+            let rows = started(query, sources).fetch_all(snapshot).await;
+            for row in rows.map_err(reading("the number of sessions"))? {
+                take_started(&mut scanned, &row, query, &scan).map_err(reading("the number of sessions"))?;
+            }
+            tells_lacking = Scan::that_tells_lacking(query);
+            if lacking(query, sources).is_none() || tells_lacking.is_some() {
+                continue;
+            }
+        }
         let whole = [query.range];
         let is_coverage_alone = scan.metrics.is_empty() && scan.missed(query).is_empty();
         let buckets = if is_coverage_alone { &whole[..] } else { &query.buckets };
@@ -130,6 +144,11 @@ async fn read(
         for row in rows.map_err(reading("metric values"))? {
             take(&mut scanned, &row, query, &scan).map_err(reading("metric values"))?;
         }
+    }
+    if let Some(metric) = tells_lacking {
+        let told = scanned.contributions.iter().filter(|given| given.metric == metric && given.sums.unknown > 0);
+        let told = told.map(|given| Started { source_id: given.source_id, count: 0, unknown: given.sums.unknown });
+        scanned.started.extend(told);
     }
     Ok(scanned)
 }
@@ -139,12 +158,27 @@ const COLUMNS_BEFORE_DIMENSIONS: usize = 2;
 /// `started` and `unknown`.
 const COVERAGE_COLUMNS: usize = 2;
 
+/// Takes the number of sessions of a source. A source that has any is in the answer, also where none of them lacks
+/// data.
+fn take_started(scanned: &mut Scanned, row: &PgRow, query: &MetricQuery, scan: &Scan) -> Result<(), sqlx::Error> {
+    let (source_id, count) = (row.try_get("source_id")?, row.try_get("started")?);
+    if count > 0 {
+        scanned.started.push(Started { source_id, count, unknown: 0 });
+        let (dimensions, sums) = (Vec::new(), Sums::default());
+        let nothing =
+            |metric| Contribution { bucket: 0, source_id, dimensions: dimensions.clone(), metric, sums, adds_up: true };
+        scanned.contributions.extend(scan.missed(query).into_iter().map(nothing));
+    }
+    Ok(())
+}
+
 fn take(scanned: &mut Scanned, row: &PgRow, query: &MetricQuery, scan: &Scan) -> Result<(), sqlx::Error> {
-    let source_id = row.try_get("source_id")?;
+    // The total of no rows has no source.
+    let Some(source_id) = row.try_get("source_id")? else { return Ok(()) };
     if scan.is_first() {
         scanned.started.push(Started { source_id, count: row.try_get("started")?, unknown: row.try_get("unknown")? });
     }
-    let bucket = usize::try_from(row.try_get::<i64, _>("bucket")?).unwrap_or(1) - 1;
+    let bucket = row.try_get::<Option<i64>, _>("bucket")?;
     let columns = query.row_dimensions().count();
     let values = (0..columns).map(|place| row.try_get(COLUMNS_BEFORE_DIMENSIONS + place));
     let dimensions = values.collect::<Result<Vec<Option<String>>, _>>()?;
@@ -156,10 +190,12 @@ fn take(scanned: &mut Scanned, row: &PgRow, query: &MetricQuery, scan: &Scan) ->
         if lacks_dimension && row.try_get::<i64, _>(column + 2)? == 0 {
             continue;
         }
-        scanned.contributions.push(Contribution {
-            bucket,
+        let of_total = bucket.is_none();
+        let given = if of_total { &mut scanned.totals } else { &mut scanned.contributions };
+        given.push(Contribution {
+            bucket: bucket.and_then(|bucket| usize::try_from(bucket - 1).ok()).unwrap_or(0),
             source_id,
-            dimensions: dimensions.clone(),
+            dimensions: if of_total { Vec::new() } else { dimensions.clone() },
             metric,
             sums: Sums {
                 value: row.try_get::<Option<Decimal>, _>(column)?.unwrap_or_default(),

@@ -39,7 +39,7 @@ async fn views(pool: &PgPool) -> Vec<String> {
     .fetch_all(pool)
     .await
     .expect("the catalog");
-    assert_eq!(found.len(), 18, "{found:?}");
+    assert_eq!(found.len(), 19, "{found:?}");
     found
 }
 

@@ -46,18 +46,9 @@ const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.sou
    from analytics.stream_freshness f join analytics.sources src using (source)
   where f.stream = 'sessions' and f.is_enabled) s";
 
-/// The cost of a session. Minutes of which a part is unknown are unknown.
-pub const COST_OF_SESSION: &str = " left join lateral (
-    select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
-           case when s.minutes_consumed is not null
-                     and not coalesce(bool_or(x.pricing_unit = 'minute' and x.list_unit_price is null
-                                              and x.consumed_quantity is null), false)
-                then coalesce(sum(x.consumed_quantity)
-                                filter (where x.pricing_unit = 'minute' and x.list_unit_price is null), 0) end
-             as unpriced_minutes,
-           case when bool_and(x.pricing_quantity is not null) filter (where x.pricing_unit = 'minute')
-                then sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute') end as rounded_minutes
-      from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true";
+/// Sessions with their cost. It is computed once for a row, and not for each number that uses it.
+const PRICED_SESSIONS: &str = "analytics.priced_sessions s
+ cross join lateral (select s.list_cost as cost, s.is_priced, s.unpriced_minutes, s.rounded_minutes offset 0) c";
 
 /// Returns the sessions with the alias `s`: as they are, or as they were known.
 pub(crate) fn sessions(query: &MetricQuery) -> Statement {
@@ -79,6 +70,8 @@ pub(super) fn rows(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> St
         Grain::Messages if is_bare => "analytics.messages m".into(),
         Grain::Visits if is_bare => "analytics.visits v".into(),
         Grain::Sessions if scan.time_column == TimeColumn::AsOf => OPEN_SESSIONS.into(),
+        // Coverage uses every metric.
+        Grain::Sessions if scan.looked_at(query).any(|metric| metric.reads(Table::Cost)) => PRICED_SESSIONS.into(),
         Grain::Sessions => sessions(query),
         Grain::Messages => MESSAGES.into(),
         Grain::Replies => and(sessions(query), REPLIES),
@@ -103,10 +96,6 @@ pub(super) fn rows(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> St
     };
     if scan.grain == Grain::Sessions {
         rows.append(several(&query.dimensions));
-    }
-    // Coverage uses every metric.
-    if scan.looked_at(query).any(|metric| metric.reads(Table::Cost)) {
-        rows.push(COST_OF_SESSION);
     }
     rows
 }

@@ -19,7 +19,7 @@ use crate::query::metrics::registry::metric;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::concurrency;
 use crate::query::metrics::sql::published;
-use crate::query::metrics::sql::value::value;
+use crate::query::metrics::sql::value::{lacking, started, value};
 use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 
@@ -132,6 +132,12 @@ fn statements() -> String {
     let mut write = |name: &str, sql: String| _ = writeln!(text, "-- {name}\n{sql};\n");
     for (name, query) in questions(now) {
         for (place, scan) in Scan::all(&query).iter().enumerate() {
+            if scan.is_of_lacking(&query) {
+                write(&format!("{name}, sessions"), started(&query, &sources).literal(query.zone));
+                if lacking(&query, &sources).is_none() || Scan::that_tells_lacking(&query).is_some() {
+                    continue;
+                }
+            }
             let sql = value(&query, scan, &query.buckets, &sources, now);
             write(&format!("{name}, scan {}", place + 1), sql.literal(query.zone));
         }

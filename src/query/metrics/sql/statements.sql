@@ -12,21 +12,29 @@ select b.bucket, x.*
 select b.bucket, x.*
   from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
  cross join lateral (
-       select s.source_id as source_id, s.channel, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 2]) and (s.minutes_consumed is null)) as unknown,
+       select s.source_id as source_id, s.channel, count(*) as started, count(*) filter (where s.source_id = any(array[1, 2]) and (s.minutes_consumed is null)) as unknown,
        round(sum(s.minutes_consumed), 12), (count(s.minutes_consumed))::numeric, count(*) filter (where s.minutes_consumed is null)
          from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
         where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
         group by 1, 2) x;
 
--- resolution rate by day, scan 1
-select b.bucket, x.*
-  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+-- resolution rate by day, sessions
+select src.source_id, own.started
+  from analytics.sources src
  cross join lateral (
-       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)) as unknown,
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
+-- resolution rate by day, scan 1
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false)
-         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
-        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
-        group by 1) x;
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))
+ group by 1, 2;
 
 -- resolution rate by day, scan 2
 select b.bucket, x.*
@@ -38,11 +46,17 @@ select b.bucket, x.*
         where s.completed_at >= b.bucket_start and s.completed_at < b.bucket_end and s.is_counted
         group by 1) x;
 
+-- resolution rate of WhatsApp, sessions
+select s.source_id, count(*) as started
+  from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = any(array['whatsapp']) and s.source_id = any(array[1, 2, 3])
+ group by 1;
+
 -- resolution rate of WhatsApp, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)) as unknown,
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = any(array['whatsapp'])
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = any(array['whatsapp']) and (s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))
  group by 1, 2;
 
 -- resolution rate of WhatsApp, scan 2
@@ -59,13 +73,22 @@ select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter 
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel is null
  group by 1, 2;
 
+-- messages by day, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
 -- messages by day, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'))
  group by 1, 2;
 
 -- messages by day, scan 2
@@ -88,7 +111,7 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
  group by 1, 2;
 
 -- messages by day and side, of one source, scan 1
-select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
+select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
@@ -116,7 +139,7 @@ select b.bucket, s.source_id as source_id, m.sender_role, null::bigint as starte
  group by 1, 2, 3;
 
 -- words per message by skill, scan 1
-select b.bucket, s.source_id as source_id, s.skill_type, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
+select b.bucket, s.source_id as source_id, s.skill_type, count(*) as started, count(*) filter (where s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
@@ -136,63 +159,94 @@ select b.bucket, s.source_id as source_id, s.skill_type, null::bigint as started
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted
  group by 1, 2, 3;
 
--- median of the length by day, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null) as unknown
-  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
- cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
-   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
- group by 1, 2;
+-- median of the length by day, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
 
 -- median of the length by day, scan 2
-select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+select case when not e.is_total then b.bucket end as bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
        round((percentile_cont(0.5) within group (order by s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, 6), (count(s.duration_seconds) filter (where not s.is_provisional and s.is_never_started is not true))::numeric, count(*) filter (where not s.is_provisional and s.is_never_started is not true and s.duration_seconds is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ cross join (values (false), (true)) e (is_total)
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1;
 
+-- reply time by source, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
 -- reply time by source, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[3]) and (s.session_kind = 'chat' and (s.message_count is null or s.turn_count > cardinality(s.reply_seconds)))) as unknown,
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, coalesce(sum(case when s.message_count is null then 1 else s.turn_count - cardinality(s.reply_seconds) end) filter (where s.session_kind = 'chat' and (s.message_count is null or s.turn_count > cardinality(s.reply_seconds))), 0)::bigint
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[3]) and (s.session_kind = 'chat' and (s.message_count is null or s.turn_count > cardinality(s.reply_seconds))))
  group by 1, 2;
 
 -- reply time by source, scan 2
-select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+select case when not e.is_total then b.bucket end as bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
        round((percentile_cont(0.9) within group (order by r.seconds))::numeric, 6), (count(r.seconds))::numeric, count(*) filter (where r.seconds is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join lateral unnest(s.reply_seconds) with ordinality r (seconds, place) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ cross join (values (false), (true)) e (is_total)
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[3])
- group by 1, s.source_id;
+ group by 1, case when not e.is_total then s.source_id end;
+
+-- people by day, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
 
 -- people by day, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null))
  group by 1, 2;
 
 -- people by day, scan 2
-select b.bucket, min(v.source_id) as source_id, null::bigint as started, null::bigint as unknown,
+select case when not e.is_total then b.bucket end as bucket, min(v.source_id) as source_id, null::bigint as started, null::bigint as unknown,
        count(distinct (v.source_id || ' ' || v.visitor) collate "C")::numeric, (count(*))::numeric, count(*) filter (where not v.is_identified)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(v.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ cross join (values (false), (true)) e (is_total)
  where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and v.source_id = any(array[1, 3])
  group by 1;
 
+-- new and returning people by day, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
 -- new and returning people by day, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null) or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null),
        null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null) or s.source_id = any(array[1, 3]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null))
  group by 1, 2;
 
 -- new and returning people by day, scan 2
@@ -220,7 +274,7 @@ select b.bucket, s.source_id as source_id, c.age_weeks::text, null::bigint as st
  group by 1, 2, 3;
 
 -- participants by preset, scan 1
-select b.bucket, s.source_id as source_id, p.preset_name, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+select b.bucket, s.source_id as source_id, p.preset_name, count(*) as started, count(*) filter (where s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (select distinct preset_name from analytics.participants x
    where x.source_id = s.source_id and x.session_id = s.session_id) p on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
@@ -242,7 +296,7 @@ select b.bucket, s.source_id as source_id, p.preset_name, null::bigint as starte
  group by 1, 2, 3;
 
 -- quality of sound by country, scan 1
-select b.bucket, s.source_id as source_id, q.country_code, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
+select b.bucket, s.source_id as source_id, q.country_code, count(*) as started, count(*) filter (where s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (select distinct country_code from analytics.participants x left join analytics.participant_quality y using (source_id, session_id, provider_participant_id)
    where x.source_id = s.source_id and x.session_id = s.session_id) p on true cross join lateral (select p.country_code) q cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
@@ -272,7 +326,7 @@ select b.bucket, s.source_id as source_id, d.step_type, count(*) as started, cou
  group by 1, 2, 3;
 
 -- words spoken by speaker, scan 1
-select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false or s.ended_at is not null and (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)) as unknown,
+select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where s.source_id = any(array[1]) and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false or s.ended_at is not null and (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
@@ -287,11 +341,20 @@ select b.bucket, s.source_id as source_id, w.speaker_id, null::bigint as started
  where s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.ended_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1, 2, 3;
 
+-- talk share, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
 -- talk share, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1]) and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false or s.ended_at is not null and (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)) as unknown,
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1]) and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started') and ((s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)) is not false or s.ended_at is not null and (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null))
  group by 1, 2;
 
 -- talk share, scan 2
@@ -311,15 +374,23 @@ select b.bucket, s.source_id as source_id, to_char(a.at at time zone t.zone, 'HH
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
  group by 1, 2, 3;
 
--- sessions running at the end of each day, scan 1
-select b.bucket, x.*
-  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+-- sessions running at the end of each day, sessions
+select src.source_id, own.started
+  from analytics.sources src
  cross join lateral (
-       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')) as unknown,
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
+-- sessions running at the end of each day, scan 1
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
-         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
-        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
-        group by 1) x;
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
+ group by 1, 2;
 
 -- sessions running at the end of each day, scan 2
 select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
@@ -334,29 +405,23 @@ select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::b
  group by 1;
 
 -- cost by day, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or (c.cost is null or not c.is_priced)) as unknown,
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where (c.cost is null or not c.is_priced)) as unknown,
        round(sum(c.cost), 12), (count(c.cost))::numeric, count(*) filter (where (c.cost is null or not c.is_priced))
-  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (
-    select sum(x.list_cost) as cost, coalesce(bool_and(x.list_cost is not null), false) as is_priced,
-           case when s.minutes_consumed is not null
-                     and not coalesce(bool_or(x.pricing_unit = 'minute' and x.list_unit_price is null
-                                              and x.consumed_quantity is null), false)
-                then coalesce(sum(x.consumed_quantity)
-                                filter (where x.pricing_unit = 'minute' and x.list_unit_price is null), 0) end
-             as unpriced_minutes,
-           case when bool_and(x.pricing_quantity is not null) filter (where x.pricing_unit = 'minute')
-                then sum(x.pricing_quantity) filter (where x.pricing_unit = 'minute') end as rounded_minutes
-      from analytics.session_costs x where x.source_id = s.source_id and x.session_id = s.session_id) c on true
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.priced_sessions s
+ cross join lateral (select s.list_cost as cost, s.is_priced, s.unpriced_minutes, s.rounded_minutes offset 0) c
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
  group by 1, 2;
 
--- data lag, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false) as unknown
-  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
- group by 1, 2;
+-- data lag, sessions
+select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
 
 -- data lag, scan 2
 select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
@@ -369,14 +434,14 @@ select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::b
  where b.bucket_start < t.now and s.source_id = any(array[1, 2, 3])
  group by 1, s.source_id;
 
--- minutes restated by day, scan 1
-select b.bucket, x.*
-  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+-- minutes restated by day, sessions
+select src.source_id, own.started
+  from analytics.sources src
  cross join lateral (
-       select s.source_id as source_id, count(*) as started, count(*) filter (where false) as unknown
-         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
-        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
-        group by 1) x;
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
 
 -- minutes restated by day, scan 2
 select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
@@ -387,14 +452,22 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
  where h.changed_at >= timestamptz '2026-11-18T00:00:00+01:00' and h.changed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
  group by 1, 2;
 
--- elapsed minutes spread over days, scan 1
-select b.bucket, x.*
-  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+-- elapsed minutes spread over days, sessions
+select src.source_id, own.started
+  from analytics.sources src
  cross join lateral (
-       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.duration_seconds is null) as unknown
-         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
-        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
-        group by 1) x;
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
+-- elapsed minutes spread over days, scan 1
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.duration_seconds is null)
+ group by 1, 2;
 
 -- elapsed minutes spread over days, scan 2
 select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
@@ -413,15 +486,23 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
    and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start) and s.is_counted
  group by 1, 2;
 
--- sessions by end, scan 1
-select b.bucket, x.*
-  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+-- sessions by end, sessions
+select src.source_id, own.started
+  from analytics.sources src
  cross join lateral (
-       select s.source_id as source_id, count(*) as started, count(*) filter (where false or s.ended_at is null and s.session_state not in ('live', 'open', 'never_started')) as unknown,
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+ where src.source_id = any(array[1, 2, 3]);
+
+-- sessions by end, scan 1
+select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
-         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
-        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
-        group by 1) x;
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
+   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
+ group by 1, 2;
 
 -- sessions by end, scan 2
 select b.bucket, x.*
@@ -434,7 +515,7 @@ select b.bucket, x.*
         group by 1) x;
 
 -- minutes as known two days ago, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where false or s.source_id = any(array[1, 2]) and (s.minutes_consumed is null)) as unknown,
+select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where s.source_id = any(array[1, 2]) and (s.minutes_consumed is null)) as unknown,
        round(sum(s.minutes_consumed), 12), (count(s.minutes_consumed))::numeric, count(*) filter (where s.minutes_consumed is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions_as_known_at(timestamptz '2026-11-18T13:00:00+01:00') s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket

@@ -15,7 +15,7 @@ use crate::query::metrics::plan::{Reach, Scan};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::numbers::{Numbers, is_session_unknown};
-use crate::query::metrics::sql::rows::{counted, owner, rows};
+use crate::query::metrics::sql::rows::{counted, counted_sessions, owner, rows};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::TimeColumn;
 use crate::query::range::TimeRange;
@@ -25,12 +25,27 @@ const BY_BUCKET: &str = "select b.bucket, x.*
  cross join lateral (
        select {source} as source_id{columns}
          from {moment}{rows}
-        where {at} >= b.bucket_start and {at} < b.bucket_end{counted}{sources}
+        where {at} >= b.bucket_start and {at} < b.bucket_end{counted}{sources}{lacking}
         group by {groups}) x";
 
-const IN_RANGE: &str = "select b.bucket, {source} as source_id{columns}
-  from {moment}{range}{counted}{sources}
+const IN_RANGE: &str = "select {bucket}, {source} as source_id{columns}
+  from {moment}{range}{counted}{sources}{lacking}
  group by {groups}";
+
+/// Sessions that began, by source. Each source is a separate range scan of a narrow index.
+const STARTED: &str = "select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}) own
+ where src.source_id = any({ids})";
+
+/// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.
+const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
+  from analytics.sessions s
+ where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
+ group by 1";
 
 /// A state at the end of each bucket.
 const AS_OF: &str = "{buckets}
@@ -54,8 +69,12 @@ const SPREAD: &str = "{rows}
    and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start)";
 
 /// Rows by their own time, each in its bucket.
-const PLACED: &str = "{rows}{bucket}{placed}
+const PLACED: &str = "{rows}{bucket}{placed}{twice}
  where {at} >= {from} and {at} < {to}{same}{untimed}";
+
+/// Each row once more, for the total. Grouping sets would keep the planner from using an index, since they hide the
+/// columns of a view from it.
+const TWICE: &str = "\n cross join (values (false), (true)) e (is_total)";
 
 /// A range must be stated for the session as well: the planner derives equal values through joins, but not ranges.
 const SAME_TIME: &str = " and s.started_at >= {from} and s.started_at < {to}";
@@ -85,6 +104,7 @@ pub(crate) fn value(
     Statement::fill(
         template,
         [
+            ("bucket", in_part(scan.has_total(query), "b.bucket", " as bucket").into()),
             ("source", source.into()),
             ("columns", columns(query, scan, sources)),
             ("moment", moment(query, now)),
@@ -94,7 +114,22 @@ pub(crate) fn value(
             ("range", in_range(query, scan, buckets, true, Some(reach))),
             ("counted", counted(query, scan, Some(reach))),
             ("sources", of_sources(query, scan, sources, owner)),
+            ("lacking", only_lacking(query, scan, sources)),
             ("groups", groups(query, scan, reach).into()),
+        ],
+    )
+}
+
+/// Returns the statement that counts the sessions that began in the range, by source.
+pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
+    let ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
+    Statement::fill(
+        if query.filter.conditions.is_empty() { STARTED } else { STARTED_OF_FILTER },
+        [
+            ("from", Statement::value(query.range.from)),
+            ("to", Statement::value(query.range.to)),
+            ("counted", counted_sessions(query)),
+            ("ids", Statement::value(ids)),
         ],
     )
 }
@@ -155,12 +190,14 @@ fn in_range(
         Statement::default()
     };
     let untimed = scan.untimed.map_or_else(String::new, |untimed| format!(" and {untimed}"));
+    let twice = if reach.is_some() && scan.has_total(query) { TWICE } else { "" };
     Statement::fill(
         PLACED,
         [
             ("rows", rows),
             ("bucket", bucket),
             ("placed", placed.into()),
+            ("twice", twice.into()),
             ("at", at.into()),
             ("from", from),
             ("to", to),
@@ -195,8 +232,9 @@ fn groups(query: &MetricQuery, scan: &Scan, reach: Reach) -> String {
     if scan.alone.is_none() {
         groups.push(first.to_string());
     } else {
-        groups.extend(query.dimensions.contains(&Dimension::Provider).then(|| format!("{owner}.provider")));
-        groups.extend(query.dimensions.contains(&Dimension::Source).then(|| format!("{owner}.source_id")));
+        let of_part = |column: &str| in_part(scan.has_total(query), &format!("{owner}.{column}"), "");
+        groups.extend(query.dimensions.contains(&Dimension::Provider).then(|| of_part("provider")));
+        groups.extend(query.dimensions.contains(&Dimension::Source).then(|| of_part("source_id")));
     }
     groups.extend((first + 1..).take(query.row_dimensions().count()).map(|place| place.to_string()));
     groups.join(", ")
@@ -205,7 +243,7 @@ fn groups(query: &MetricQuery, scan: &Scan, reach: Reach) -> String {
 fn columns(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
     let mut sql = Statement::default();
     for dimension in query.row_dimensions() {
-        sql.push(", ").push(column(scan, dimension));
+        sql.push(", ").push(in_part(scan.has_total(query), &column(scan, dimension), ""));
     }
     sql.append(coverage(query, scan, sources));
     let of_rows = scan.metrics.iter().map(|place| Numbers::of(query.metrics[*place], scan));
@@ -214,6 +252,11 @@ fn columns(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
         sql.push(",\n       ").push(numbers.columns());
     }
     sql
+}
+
+/// Returns a column by which rows are grouped; the total has none, if it is read too.
+fn in_part(has_total: bool, column: &str, name: &str) -> String {
+    if has_total { format!("case when not e.is_total then {column} end{name}") } else { column.to_owned() }
 }
 
 /// Returns the column of a dimension; null if the rows of the scan do not have it.
@@ -226,21 +269,38 @@ fn coverage(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement 
     if !scan.is_first() {
         return ", null::bigint as started, null::bigint as unknown".into();
     }
-    let mut sql = Statement::new(", count(*) as started, count(*) filter (where false");
+    if scan.is_of_lacking(query) {
+        return ", 0::bigint as started, count(*) as unknown".into();
+    }
+    let mut sql = Statement::new(", count(*) as started, count(*) filter (where ");
+    sql.append(lacking(query, sources).unwrap_or_else(|| "false".into())).push(") as unknown");
+    sql
+}
+
+fn only_lacking(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
+    let lacking = lacking(query, sources).filter(|_| scan.is_of_lacking(query));
+    lacking.map_or_else(Statement::default, |lacking| Statement::fill(" and ({lacking})", [("lacking", lacking)]))
+}
+
+/// Returns the condition for sessions that lack the data for one of the metrics; `None`: no session can.
+pub(crate) fn lacking(query: &MetricQuery, sources: &[&Source]) -> Option<Statement> {
+    let mut sql: Option<Statement> = None;
     for metric in &query.metrics {
         let Some(unknown) = is_session_unknown(metric, query.attribution) else { continue };
         let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
         let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
-        match ids.len() {
-            0 => {}
-            all if all == sources.len() => _ = sql.push(" or ").push(unknown),
+        let lacks: Statement = match ids.len() {
+            0 => continue,
+            all if all == sources.len() => unknown.into(),
             _ => {
-                let ids = Statement::value(ids);
-                let parts = [("ids", ids), ("unknown", unknown.into())];
-                sql.append(Statement::fill(" or s.source_id = any({ids}) and ({unknown})", parts));
+                let parts = [("ids", Statement::value(ids)), ("unknown", unknown.into())];
+                Statement::fill("s.source_id = any({ids}) and ({unknown})", parts)
             }
+        };
+        match &mut sql {
+            Some(sql) => _ = sql.push(" or ").append(lacks),
+            None => sql = Some(lacks),
         }
     }
-    sql.push(") as unknown");
     sql
 }

@@ -1,20 +1,6 @@
 -- Names follow FOCUS. Minutes of a meeting are sold presence by presence, if a card in force at its start names presets
 -- or rounds each presence; else as the provider meters them. Quotients are rounded to 18 digits where they are made.
 create or replace view analytics.session_costs as
-with card as (
-  select c.rate_card_id, c.source_id, c.unit, c.unit_price, c.currency, c.preset_pattern, c.rounding, c.step_minutes,
-         c.valid_from::timestamptz as valid_from, coalesce(c.valid_to, 'infinity'::timestamptz) as valid_to
-    from core.rate_cards c
-   where c.replaced_at is null and c.scenario = 'actual'
-     and coalesce(current_setting('tributary.rate_cards', true), '') = ''
-  union all
-  -- a what-if query sets other cards for one transaction, as a list of objects
-  select -w.place, w.source_id, w.unit, w.unit_price, w.currency, w.preset_pattern, w.rounding, w.step_minutes,
-         w.valid_from, coalesce(w.valid_to, 'infinity'::timestamptz)
-    from jsonb_to_recordset(coalesce(nullif(current_setting('tributary.rate_cards', true), ''), '[]')::jsonb)
-      as w (place bigint, source_id int, unit text, unit_price numeric, currency text, preset_pattern text,
-            rounding text, step_minutes int, valid_from timestamptz, valid_to timestamptz)
-)
 select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.channel,
        s.outcome, sold.pricing_unit, sold.preset_name, sold.consumed_quantity, card.rounding as pricing_rounding,
        analytics.rounded_minutes(sold.consumed_quantity, sold.by_connection, card.rounding, card.step_minutes)
@@ -24,55 +10,23 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
              * card.unit_price, 18) as list_cost,
        card.currency as billing_currency, sold.rate_card_id,
        s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, s.is_counted, s.changed_at
-  from analytics.sessions s
- cross join lateral (
-       select coalesce(bool_or(c.preset_pattern <> '*' or c.rounding = 'ceil_per_connection'), false)
-                as is_by_connection
-         from card c
-        where s.session_kind in ('meeting', 'livestream') and c.source_id = s.source_id and c.unit = 'minute'
-          and s.started_at >= c.valid_from and s.started_at < c.valid_to) way
+  from analytics.priced_sessions s
  cross join lateral (
        select 'minute' as pricing_unit, null::text as preset_name, s.minutes_consumed as consumed_quantity,
-              ceil(s.minutes_consumed) as by_connection,
-              (select fit.rate_card_id from card fit
-                where fit.source_id = s.source_id and fit.unit = 'minute' and fit.preset_pattern = '*'
-                  and s.started_at >= fit.valid_from and s.started_at < fit.valid_to) as rate_card_id
-        where s.minutes_basis is not null and not way.is_by_connection
+              ceil(s.minutes_consumed) as by_connection, s.minute_card_id as rate_card_id
+        where s.minutes_basis is not null and not s.is_sold_by_connection
        union all
-       -- presences are not known yet, so neither is the price
-       select 'minute', null, s.minutes_consumed, ceil(s.minutes_consumed), null
-        where way.is_by_connection and s.participant_count is null
-       union all
-       -- a meeting without presences costs nothing at any price
-       select 'minute', null, 0, 0,
-              (select min(fit.rate_card_id) from card fit
-                where fit.source_id = s.source_id and fit.unit = 'minute'
-                  and s.started_at >= fit.valid_from and s.started_at < fit.valid_to)
-        where way.is_by_connection and s.participant_count = 0
-       union all
-       select 'minute', p.preset_name, round(sum(p.duration_seconds) / 60.000000000000000000, 18),
-              sum(ceil(p.duration_seconds / 60)), fit.rate_card_id
-         from analytics.participants p
-         left join lateral (
-              select c.rate_card_id from card c
-               where c.source_id = s.source_id and c.unit = 'minute'
-                 and s.started_at >= c.valid_from and s.started_at < c.valid_to
-                 and analytics.fits_pattern(p.preset_name, c.preset_pattern)
-               order by length(c.preset_pattern) desc, c.preset_pattern = '*', c.preset_pattern limit 1) fit on true
-        where way.is_by_connection and s.participant_count is not null
-          and p.source_id = s.source_id and p.session_id = s.session_id
-        group by p.preset_name, fit.rate_card_id, p.duration_seconds is null
+       select 'minute', x.preset_name, x.consumed_quantity, x.by_connection, x.rate_card_id
+         from ingest.connection_lines x
+        where s.is_sold_by_connection and x.source_id = s.source_id and x.session_id = s.session_id
        union all
        -- a session that is not sold has a quantity of 0; an unknown outcome has none
-       select fit.unit, null, sale.quantity, sale.quantity, fit.rate_card_id
-         from card fit
-        cross join lateral (
-              select case when fit.unit = 'session' then (s.session_state <> 'never_started')::int
-                          when s.outcome = 'unknown' then null
-                          else (s.outcome = 'resolved')::int end as quantity) sale
-        where fit.source_id = s.source_id and fit.unit <> 'minute'
-          and s.started_at >= fit.valid_from and s.started_at < fit.valid_to) sold
-  left join card on card.rate_card_id = sold.rate_card_id;
+       select sale.unit, null, sale.quantity, sale.quantity, sale.rate_card_id
+         from (values ('session', (s.session_state <> 'never_started')::int, s.session_card_id),
+                      ('resolution', case when s.outcome <> 'unknown' then (s.outcome = 'resolved')::int end,
+                       s.resolution_card_id)) as sale (unit, quantity, rate_card_id)
+        where sale.rate_card_id is not null) sold
+  left join ingest.cards_in_force card on card.rate_card_id = sold.rate_card_id;
 
 comment on view analytics.session_costs is
   'Quantities sold of each session and their cost, by the rate cards in force. A session has one row for each unit '

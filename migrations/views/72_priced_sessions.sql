@@ -1,0 +1,89 @@
+-- The cost of each session in its own row, so that sums over many sessions need no grouping by session. The card in
+-- force is found in the price list of the source. Only what is sold presence by presence is looked up.
+-- All other columns are those of sessions, in their order.
+do $do$
+begin
+  execute format($view$
+create or replace view analytics.priced_sessions as
+select s.started_at,
+       case when way.is_by_connection
+            then (select sum(part.cost)
+                    from (values ((ingest.connection_amounts(s.source_id, s.session_id)).cost), (sold.session_cost),
+                                 (sold.resolution_cost)) part (cost))
+            when place.minute_card is not null and s.minutes_consumed is not null
+            then round(sold.minutes * l.minute_prices[slot.minute], 18)
+                 + coalesce(sold.session_cost, 0) + coalesce(sold.resolution_cost, 0)
+            when place.session_card is not null then sold.session_cost + coalesce(sold.resolution_cost, 0)
+            else sold.resolution_cost end as list_cost,
+       case when way.is_by_connection
+            then coalesce((ingest.connection_amounts(s.source_id, s.session_id)).is_priced, false)
+            when s.minutes_basis is not null then place.minute_card is not null and s.minutes_consumed is not null
+            else place.session_card is not null or place.resolution_card is not null end
+         and (s.outcome <> 'unknown' or place.resolution_card is null) as is_priced,
+       case when s.minutes_consumed is null then null
+            when way.is_by_connection
+            then (ingest.connection_amounts(s.source_id, s.session_id)).unpriced_minutes
+            when place.minute_card is null then s.minutes_consumed
+            else 0 end as unpriced_minutes,
+       case when way.is_by_connection then (ingest.connection_amounts(s.source_id, s.session_id)).minutes
+            else sold.minutes end as rounded_minutes,
+       place.minute_card as minute_card_id, place.session_card as session_card_id,
+       place.resolution_card as resolution_card_id, way.is_by_connection as is_sold_by_connection,
+       %s
+  from analytics.sessions s
+  left join ingest.price_lists l on l.source_id = s.source_id
+ cross join lateral (
+       select width_bucket(s.started_at, l.minute_starts) as minute,
+              width_bucket(s.started_at, l.session_starts) as session,
+              width_bucket(s.started_at, l.resolution_starts) as resolution) slot
+ cross join lateral (
+       select l.minute_cards[slot.minute] as minute_card, l.session_cards[slot.session] as session_card,
+              l.resolution_cards[slot.resolution] as resolution_card) place
+ cross join lateral (
+       select l.connection_periods is not null and l.connection_periods @> s.started_at
+              and s.session_kind in ('meeting', 'livestream') as is_by_connection) way
+ cross join lateral (
+       select analytics.rounded_minutes(s.minutes_consumed, ceil(s.minutes_consumed), l.minute_roundings[slot.minute],
+                                        l.minute_steps[slot.minute]) as minutes,
+              -- a session that is not sold costs nothing; the resolution of an unknown outcome has no known cost
+              round((s.session_state <> 'never_started')::int * l.session_prices[slot.session], 18) as session_cost,
+              round(case when s.outcome <> 'unknown' then (s.outcome = 'resolved')::int end
+                    * l.resolution_prices[slot.resolution], 18) as resolution_cost) sold$view$,
+    (select string_agg(format('s.%I', a.attname), ', ' order by a.attnum) from pg_attribute a
+      where a.attrelid = 'analytics.sessions'::regclass and a.attnum > 0 and not a.attisdropped
+        and a.attname <> 'started_at'));
+end
+$do$;
+
+comment on view analytics.priced_sessions is
+  'Sessions with the cost of each by the rate cards in force, the sum of its rows in session_costs. All other columns '
+  'are those of sessions. Other rate cards change rows at any time.';
+comment on column analytics.priced_sessions.list_cost is
+  'Cost of what has a price; null: no part of the session has a price, or a known quantity, which is not zero.';
+comment on column analytics.priced_sessions.is_priced is 'Whether every part of the session has a price and a quantity.';
+comment on column analytics.priced_sessions.unpriced_minutes is
+  'Metered minutes that no card prices; null: not known, or not metered.';
+comment on column analytics.priced_sessions.rounded_minutes is
+  'Minutes as they are sold, after rounding; null: a part is not known, or no minutes are sold.';
+comment on column analytics.priced_sessions.minute_card_id is
+  'Number of the card that prices all minutes of the session; null: none is in force.';
+comment on column analytics.priced_sessions.session_card_id is
+  'Number of the card that prices the session; null: none is in force.';
+comment on column analytics.priced_sessions.resolution_card_id is
+  'Number of the card that prices its resolution; null: none is in force.';
+comment on column analytics.priced_sessions.is_sold_by_connection is
+  'Whether its minutes are sold presence by presence: a card in force at its start names presets or rounds each '
+  'presence.';
+do $$
+declare
+  same record;
+begin
+  for same in
+    select a.attname, col_description(a.attrelid, a.attnum) as comment
+      from pg_attribute a
+     where a.attrelid = 'analytics.sessions'::regclass and a.attnum > 0 and not a.attisdropped
+  loop
+    execute format('comment on column analytics.priced_sessions.%I is %L', same.attname, same.comment);
+  end loop;
+end
+$$;
