@@ -47,6 +47,11 @@ impl EntityTag {
         Self { is_brief, ..self }
     }
 
+    /// Returns whether time alone may change the response before its minute is over.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.is_brief
+    }
+
     /// Returns the tag as a header's value.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

@@ -151,7 +151,7 @@ pub(crate) async fn ask_explanation(
         body::note_unknown_fields(others, "", MetricQuestion::FIELDS, &mut faults);
         body::query(&asked.question(), &mut faults)
     } else {
-        body::read(&body, &mut faults)
+        body::read(&body, "", &mut faults)
     };
     let values = choose(&mut raw_query, asked.group.value.as_ref(), &location(&asked.group), &mut faults);
     respond(&state, Asking { raw_query, values, since, drivers }, faults).await
