@@ -61,6 +61,14 @@ impl Rule {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Content;
 
+impl Content {
+    /// Marks a response.
+    pub(crate) fn mark(mut response: Response) -> Response {
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
+
 /// Applies a rule.
 pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next) -> Response {
     let Some(doors) = request.extensions().get::<Arc<Doors>>().cloned() else {
@@ -94,12 +102,7 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
 }
 
 /// Checks a request; leaves its caller in the extensions, and returns the entries for the audit log.
-async fn admit(
-    doors: &Doors,
-    rule: Rule,
-    parts: &mut Parts,
-    rest: &mut Option<Rest>,
-) -> Result<Entries, ApiError> {
+async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<Rest>) -> Result<Entries, ApiError> {
     let arrival = parts.extensions.get::<Arrival>().cloned().unwrap_or_default();
     let address = arrival.address.unwrap_or_else(|| "unknown".to_owned());
     let now = doors.clock.now();

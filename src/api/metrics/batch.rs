@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::api::access::guard::QUERY;
+use crate::api::access::guard::{Content, QUERY};
 use crate::api::etag::EntityTag;
 use crate::api::json_body::JsonBody;
 use crate::api::metrics::question::schema::MetricQuestion;
 use crate::api::metrics::question::{body, understand};
-use crate::api::metrics::{Question, Shaped, as_content, example};
+use crate::api::metrics::{Question, Shaped, example};
 use crate::api::parameters::{Asked, FaultLocation, Faults, NoParameters};
 use crate::api::problem::{AccessProblem, ApiError, Problem};
 use crate::api::problem_responses::AskProblems;
@@ -129,8 +129,10 @@ pub(crate) async fn ask_batch(
     match tag {
         // a problem may pass, and has the id of its request
         None => compute.await,
-        Some(tag) if shows_titles => Ok(as_content(tag.mark(compute.await?))),
-        Some(tag) => state.memory.answer(&tag, &headers, async { compute.await.map(|response| tag.mark(response)) }).await,
+        Some(tag) if shows_titles => Ok(Content::mark(tag.mark(compute.await?))),
+        Some(tag) => {
+            state.memory.answer(&tag, &headers, async { compute.await.map(|response| tag.mark(response)) }).await
+        }
     }
 }
 

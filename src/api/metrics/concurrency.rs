@@ -204,8 +204,7 @@ fn heat_table(items: &[HourOfWeek], metrics: &[&'static Metric], dimensions: &[D
     }
     let none = Value::default();
     let row = |item: &HourOfWeek| {
-        let mut row: Vec<Cell> =
-            names.iter().map(|name| item.dimensions.get(name).cloned().flatten().cell()).collect();
+        let mut row: Vec<Cell> = names.iter().map(|name| item.dimensions.get(name).cloned().flatten().cell()).collect();
         row.extend([item.hour_count, item.complete_hour_count].map(|count| Cell::Integer(i64::from(count))));
         for metric in metrics {
             let value = item.values.get(metric.id).unwrap_or(&none);

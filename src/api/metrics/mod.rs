@@ -42,9 +42,9 @@ use crate::query::metrics::answer::{Answer, Warning};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::query::{MetricQuery, OrderBy};
 use crate::query::metrics::registry::TRANSCRIPT_GRACE;
-use crate::query::metrics::time_column::Attribution;
 use crate::query::metrics::series::answer::SeriesAnswer;
 use crate::query::metrics::series::series;
+use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, titles};
@@ -92,7 +92,7 @@ pub(crate) async fn respond(
         Ok(describe(response, &question.freshness, warnings))
     };
     if question.shows_titles {
-        return compute.await.map(as_content);
+        return compute.await.map(Content::mark);
     }
     state.memory.answer(&tag, headers, compute).await
 }
@@ -102,12 +102,6 @@ pub(crate) fn check_form(raw_query: &RawQuery, form: Option<&Form>, faults: &mut
     if let Some(said) = raw_query.shape.as_ref().filter(|_| form.is_some_and(|form| *form != Form::Json)) {
         faults.note(&said.at, "conflicting_parameters", "A table has rows only: omit `shape`, or request JSON.");
     }
-}
-
-/// Marks a response that shows titles: it is audited and never kept.
-pub(crate) fn as_content(mut response: Response) -> Response {
-    response.extensions_mut().insert(Content);
-    response
 }
 
 /// Returns the codes of the warnings of an answer.

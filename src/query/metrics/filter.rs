@@ -93,7 +93,9 @@ impl MetricFilter {
         self.conditions.iter().all(|Condition { field, test }| match (field, test) {
             (Dimension::Outcome, Test::In(outcomes)) => source.can_hold(&[], outcomes),
             (Dimension::SessionKind, Test::In(kinds)) => source.can_hold(kinds, &[]),
-            (field, Test::In(_) | Test::IsNotNull | Test::Contains(_) | Test::StartsWith(_)) => field.requires().of(source) != Applicability::NotApplicable,
+            (field, Test::In(_) | Test::IsNotNull | Test::Contains(_) | Test::StartsWith(_)) => {
+                field.requires().of(source) != Applicability::NotApplicable
+            }
             (_, Test::NotIn(_) | Test::IsNull) => true,
         })
     }

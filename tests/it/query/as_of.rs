@@ -110,7 +110,8 @@ async fn changes_since_yesterday_are_reported() {
 #[tokio::test]
 async fn metrics_without_history_are_refused_with_those_that_have_it() {
     let api = changed().await;
-    let path = "/v1/metrics/query?metrics=messages,sessions&dimensions=unexplained_minutes_class&as_known_at=2026-11-19";
+    let path =
+        "/v1/metrics/query?metrics=messages,sessions&dimensions=unexplained_minutes_class&as_known_at=2026-11-19";
     let problem = api.problem(path, 422).await;
     let errors = problem["errors"].as_array().unwrap();
     let details: Vec<&str> = errors.iter().map(|error| error["detail"].as_str().unwrap()).collect();

@@ -16,7 +16,7 @@ use crate::query::metrics::measure::Metric;
 const OPS: [&str; 6] = ["in", "not_in", "is_null", "is_not_null", "contains", "starts_with"];
 
 /// Reads the conditions of a query.
-pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
+pub(crate) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
     let mut filter = MetricFilter::default();
     for said in filters {
         let (field, test) = (field(&said.field, faults), test(said, faults));

@@ -5,7 +5,7 @@
 
 pub(crate) mod body;
 mod comparing;
-mod conditions;
+pub(crate) mod conditions;
 pub(crate) mod schema;
 pub(crate) mod raw_query;
 mod arrangement;

@@ -24,11 +24,8 @@ pub(crate) fn arrange(query: &MetricQuery, answer: &mut Answer) {
     places.truncate(shown);
     let rows = std::mem::take(&mut answer.rows);
     let place_of = |row: usize| places.iter().position(|place| *place == row % count);
-    let mut kept: Vec<((usize, usize), MetricRow)> = rows
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, row)| Some(((at / count, place_of(at)?), row)))
-        .collect();
+    let mut kept: Vec<((usize, usize), MetricRow)> =
+        rows.into_iter().enumerate().filter_map(|(at, row)| Some(((at / count, place_of(at)?), row))).collect();
     kept.sort_by_key(|(place, _)| *place);
     answer.rows = kept.into_iter().map(|(_, row)| row).collect();
     if shown < count {

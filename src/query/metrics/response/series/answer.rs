@@ -6,10 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer::{Coverage, Titles, Warning};
 use crate::query::metrics::fold::status::BucketStatus;
-use crate::query::metrics::request_echo::QueryEcho;
-use crate::query::metrics::value::Value;
+use crate::query::metrics::response::answer::{Coverage, Titles, Warning};
+use crate::query::metrics::response::request_echo::QueryEcho;
+use crate::query::metrics::response::value::Value;
 use crate::query::number::Number;
 
 /// Metric values as arrays along one axis.

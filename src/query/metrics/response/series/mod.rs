@@ -9,16 +9,16 @@ pub mod answer;
 use std::collections::BTreeMap;
 
 use crate::query::bucket::Granularity;
-use crate::query::metrics::answer::{Answer, MetricRow, Titles};
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::fold::status::BucketStatus;
-use crate::query::metrics::hour_of_week::HourOfWeek;
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
-use crate::query::metrics::request_echo::QueryEcho;
+use crate::query::metrics::response::answer::{Answer, MetricRow, Titles};
+use crate::query::metrics::response::hour_of_week::HourOfWeek;
 use crate::query::metrics::response::order::natural;
-use crate::query::metrics::series::answer::{Series, SeriesAnswer};
-use crate::query::metrics::value::{Change, Value};
+use crate::query::metrics::response::request_echo::QueryEcho;
+use crate::query::metrics::response::series::answer::{Series, SeriesAnswer};
+use crate::query::metrics::response::value::{Change, Value};
 use crate::query::number::Number;
 
 /// Label of a group without a value.
