@@ -146,7 +146,8 @@ async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<R
     }
     // what is audited is not kept: its answers are content, keys, or the audit log itself
     if audited.is_none() {
-        parts.extensions.insert(View { sources: caller.sources.clone() });
+        let reads_content = caller.has_any(&[Scope::ContentRead]);
+        parts.extensions.insert(View { sources: caller.sources.clone(), reads_content });
     }
     // only a request that can ask for titles has this entry
     let can_ask = parts.method != Method::GET || parts.uri.query().is_some();

@@ -48,8 +48,8 @@ pub(crate) struct SessionChoice {
     /// End of the range, in the form of `to`.
     #[param(example = "2026-11-21")]
     started_to: Option<String>,
-    /// `started_at`, `ended_at`, `minutes_consumed` or `message_count`; with `-` before it the latest or greatest first.
-    /// Sessions without the field come last. Default: `-started_at`.
+    /// `started_at`, `ended_at`, `minutes_consumed` or `message_count`; with `-` before it the greatest first. Sessions
+    /// without the field come last. Default: `-started_at`.
     #[param(example = "-minutes_consumed")]
     sort: Option<String>,
 }

@@ -32,8 +32,8 @@ request_body! {
         /// Shows the greatest groups separately and the others as one (`is_other`). Default: shows all groups.
         #[schema(required = false)]
         top: QuestionTop,
-        /// Order of the groups: a metric or dimension of the query; with `-` before it the greatest first. Missing values
-        /// come last.
+        /// Order of the groups: a metric or dimension of the query; with `-` before it the greatest first. Missing
+        /// values come last.
         #[schema(required = false, example = "-sessions")]
         order_by: String,
         /// Most groups of the response, 1 to 1000; the totals are of all groups. Default: all.

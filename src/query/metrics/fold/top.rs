@@ -1,8 +1,8 @@
 //! Top groups: the largest groups of a dimension; all others form one group, `other`.
 //!
 //! Groups are ranked by one metric over the whole range, so that the same groups are shown in every bucket. Sessions
-//! without a value of the dimension take no place unless that is requested. Groups whose metric is null rank last; equal
-//! groups rank by name, so that answers are reproducible.
+//! without a value of the dimension take no place unless requested. Groups whose metric is null rank last; equal groups
+//! rank by name, so that answers are reproducible.
 
 use std::cmp::Ordering;
 

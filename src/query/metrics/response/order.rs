@@ -1,7 +1,7 @@
 //! Order and number of the groups of an answer.
 //!
-//! Groups are ordered by a value over the whole range, so that each bucket has the same order. Totals are of all groups,
-//! shown or not.
+//! Groups are ordered by a value over the whole range, so that each bucket has the same order. Totals are of all
+//! groups, shown or not.
 
 use std::cmp::Ordering;
 
