@@ -1,9 +1,9 @@
 //! Parquet: typed columns, compressed, with nulls.
 //!
-//! Numbers with digits after the point are doubles or, where requested, exact decimals (38 digits, nine or eighteen after
-//! the point). Instants are microseconds of UTC. Rows are
-//! buffered up to the size of a row group, so memory is bounded for a table of any length. This module uses the
-//! crate's own column writers: its bridge to Arrow would take longer to compile than all of them.
+//! Numbers with digits after the point are doubles or, where requested, exact decimals (38 digits, nine or eighteen
+//! after the point). Instants are microseconds of UTC. Rows are buffered up to the size of a row group, so memory is
+//! bounded for a table of any length. This module uses the crate's own column writers: its bridge to Arrow would take
+//! longer to compile than all of them.
 
 use std::sync::Arc;
 

@@ -158,7 +158,8 @@ pub(crate) async fn ask_explanation(
 }
 
 /// Fields of a query about many values that a query about one value may not have.
-const NOT_OF_ONE_FIGURE: [&str; 5] = ["dimensions", "compare", "totals_by", "top", "require_fresh"];
+const NOT_OF_ONE_FIGURE: [&str; 9] =
+    ["dimensions", "compare", "totals_by", "top", "order_by", "limit", "shape", "titles", "require_fresh"];
 
 /// An explanation as it was requested.
 struct Asking {

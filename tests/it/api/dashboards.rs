@@ -84,7 +84,11 @@ fn check(title: &str, answer: &Value) {
         "4" => {
             assert_eq!(answer["labels"].as_array().unwrap().len(), 7);
             assert_eq!(answer["series"][0]["unit"], "seconds");
-            assert_eq!(answer["series"][0]["data"][3], 600, "31 alone began on the 17th");
+            assert_eq!(answer["series"][0]["data"][4], 360, "between 300 and 420");
+            // of 6, 60, 150, 300, 420, 600, 600 and 1800 seconds
+            assert_eq!(answer["series"][1]["data"][4], 960, "600 + 0.3 * 1200");
+            // 31 has no message of a customer: it never started
+            assert_eq!(answer["series"][0]["data"][3], Value::Null);
         }
         "5" => {
             // Berlin: 31 on Tuesday at 13; 21, 22 and 51 on Wednesday at 10, 32 and 33 at 13
@@ -121,7 +125,11 @@ fn check(title: &str, answer: &Value) {
                 (&json!("2026-11-18"), &json!(4))
             );
         }
-        "9" => assert_eq!(answer["series"].as_array().unwrap().len(), 0, "no participants are fetched"),
+        "9" => {
+            // this account fetches no participants
+            assert_eq!(data(answer, "unexplained_minutes", "(none)"), json!([null, null, null, null, null]));
+            assert_eq!(answer["series"][0]["reasons"][4], "not_fetched");
+        }
         "10" => {
             let items = answer["items"].as_array().unwrap();
             let ids: Vec<&Value> = items.iter().map(|item| &item["session_id"]).collect();

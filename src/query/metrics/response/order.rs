@@ -44,7 +44,7 @@ fn over_range<'a>(answer: &'a Answer, group: &'a MetricRow) -> &'a MetricRow {
     answer.subtotals.iter().flatten().find(is_same).unwrap_or(group)
 }
 
-/// Compares two groups: missing values come last, and the group of all others after them.
+/// Compares two groups: missing values and groups without a value come last, and the group of all others after them.
 fn compared(order: Order, a: &MetricRow, b: &MetricRow) -> Ordering {
     let directed = |ordering: Ordering| if order.is_descending { ordering.reverse() } else { ordering };
     let by_value = match order.by {
@@ -57,7 +57,8 @@ fn compared(order: Order, a: &MetricRow, b: &MetricRow) -> Ordering {
             last_if_missing(value(a), value(b), |a, b| directed(natural(a, b)))
         }
     };
-    a.is_other.cmp(&b.is_other).then(by_value)
+    let is_missing = |row: &MetricRow| row.dimensions.values().any(Option::is_none);
+    a.is_other.cmp(&b.is_other).then(is_missing(a).cmp(&is_missing(b))).then(by_value)
 }
 
 fn last_if_missing<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
@@ -68,7 +69,7 @@ fn last_if_missing<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Or
 }
 
 /// Compares two values of a dimension: whole numbers by size, all else by spelling.
-pub(crate) fn natural(a: &str, b: &str) -> Ordering {
+fn natural(a: &str, b: &str) -> Ordering {
     match (a.parse::<i64>(), b.parse::<i64>()) {
         (Ok(a), Ok(b)) => a.cmp(&b),
         _ => a.cmp(b),

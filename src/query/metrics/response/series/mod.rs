@@ -9,13 +9,12 @@ pub mod answer;
 use std::collections::BTreeMap;
 
 use crate::query::bucket::Granularity;
-use crate::query::metrics::dimension::{Dimension, Level};
+use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::response::answer::{Answer, MetricRow, Titles};
 use crate::query::metrics::response::hour_of_week::HourOfWeek;
-use crate::query::metrics::response::order::natural;
 use crate::query::metrics::response::request_echo::QueryEcho;
 use crate::query::metrics::response::series::answer::{Series, SeriesAnswer};
 use crate::query::metrics::response::value::{Change, Value};
@@ -70,7 +69,7 @@ pub fn series_of_week(query: &MetricQuery, answer: Answer, hours: &[HourOfWeek])
         let place = (false, group.remove(hour).flatten());
         Cell { place, group: (false, group), status: row.status, values: &row.values }
     });
-    let places = (0..24).map(|hour| format!("{hour:02}")).map(|hour| ((false, Some(hour.clone())), hour)).collect();
+    let places = of_clock(Dimension::LocalHour);
     let plot = Plot { axis: hour, places, previous_labels: None, cells: cells.collect() };
     let series = plot.series(query, &Titles::new());
     let Plot { axis, places, previous_labels, .. } = plot;
@@ -121,7 +120,7 @@ fn by_bucket<'a>(query: &MetricQuery, rows: &'a [MetricRow]) -> Plot<'a> {
 fn by_dimension<'a>(query: &MetricQuery, along: Dimension, rows: &'a [MetricRow], titles: &Titles) -> Plot<'a> {
     let name = along.as_str();
     let is_folded = query.top.is_some_and(|top| top.dimension == along);
-    let mut places: Vec<(Place, String)> = Vec::new();
+    let mut places = of_clock(along);
     let mut cells = Vec::new();
     for row in rows {
         let mut group = row.dimensions.clone();
@@ -134,10 +133,17 @@ fn by_dimension<'a>(query: &MetricQuery, along: Dimension, rows: &'a [MetricRow]
         }
         cells.push(cell(row, place, (row.is_other && !is_folded, group)));
     }
-    if along.level() == Level::Clock {
-        places.sort_by(|(_, a), (_, b)| natural(a, b));
-    }
     Plot { axis: name, places, previous_labels: None, cells }
+}
+
+/// Returns all hours or weekdays, so that an axis of them has no gaps; other dimensions show what is found.
+fn of_clock(along: Dimension) -> Vec<(Place, String)> {
+    let names: Vec<String> = match along {
+        Dimension::LocalHour => (0..24).map(|hour| format!("{hour:02}")).collect(),
+        Dimension::LocalWeekday => (1..=7).map(|day| day.to_string()).collect(),
+        _ => Vec::new(),
+    };
+    names.into_iter().map(|name| ((false, Some(name.clone())), name)).collect()
 }
 
 fn cell(row: &MetricRow, place: Place, group: Group) -> Cell<'_> {
