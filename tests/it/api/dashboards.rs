@@ -113,9 +113,10 @@ fn check(title: &str, answer: &Value) {
         }
         "7" => {
             assert_eq!((&answer["axis"], answer["labels"].as_array().unwrap().len()), (&json!("time"), 7 * 24));
-            let at =
-                answer["labels"].as_array().unwrap().iter().position(|at| at == "2026-11-18T11:00:00+01:00").unwrap();
-            assert_eq!(data(answer, "peak_concurrent_sessions", "konpro")[at - 1], 2, "21 and 51 began at 10");
+            let labels = answer["labels"].as_array().unwrap();
+            let at = labels.iter().position(|at| at == "2026-11-19T01:00:00+01:00").unwrap();
+            assert_eq!(data(answer, "peak_concurrent_sessions", "realtimekit")[at], 1, "13 runs since half past");
+            assert_eq!(data(answer, "average_concurrent_sessions", "realtimekit")[at - 1], 0.5);
         }
         "8" => {
             // two avatars of konpro-eu on the 18th, for 2 each

@@ -77,13 +77,13 @@ async fn the_previous_period_is_a_second_array() {
 async fn groups_are_ordered_and_limited_and_totals_are_of_all() {
     let api = Api::new().await;
     let answer = api.get(&format!("{QUERY}?{CHATS}&{THREE_DAYS}&shape=series&order_by=-sessions&limit=2")).await;
-    // whatsapp has 3, webchat and no channel 1; a missing channel is a group like others when a metric orders
+    // whatsapp has 3, webchat and no channel 1; a group without a value comes last
     assert_eq!(labels(&answer), ["whatsapp", "webchat"]);
     assert_eq!(answer["totals"]["sessions"]["value"], 5);
     assert!(answer["warnings"].to_string().contains("groups_left_out"), "{}", answer["warnings"]);
     assert_eq!((&answer["query"]["order_by"], &answer["query"]["limit"]), (&json!("-sessions"), &json!(2)));
     let rising = api.get(&format!("{QUERY}?{CHATS}&{THREE_DAYS}&shape=series&order_by=sessions")).await;
-    assert_eq!(labels(&rising), ["webchat", "(none)", "whatsapp"]);
+    assert_eq!(labels(&rising), ["webchat", "whatsapp", "(none)"]);
     let falling = api.get(&format!("{QUERY}?{CHATS}&{THREE_DAYS}&order_by=-channel")).await;
     let channels: Vec<&Value> =
         falling["rows"].as_array().unwrap().iter().map(|row| &row["dimensions"]["channel"]).take(3).collect();
@@ -131,7 +131,7 @@ async fn texts_are_filtered_by_their_parts() {
     assert_eq!(total("source=konvo-eu&contains=channel:b_1").await.0, 1);
     assert_eq!(total("source=konvo-eu&contains=channel:b_c").await.0, 0, "an underscore is no wildcard");
     assert_eq!(total("starts_with=source:KON&source_not=konvo-us").await.0, 9, "of three sources");
-    assert_eq!(total("source=konvo-eu&contains={\"channel\":[\"app\"]}").await.0, 2);
+    assert_eq!(total("source=konvo-eu&contains=%7B%22channel%22:%5B%22app%22%5D%7D").await.0, 2);
     // the link to the rows repeats the condition
     let (_, answer) = total("source=konvo-eu&contains=channel:app").await;
     let link = answer["rows_link"].as_str().unwrap().split('{').next().unwrap().to_owned();
@@ -143,7 +143,7 @@ async fn texts_are_filtered_by_their_parts() {
     assert_eq!((status, &answer["totals"]["sessions"]["value"]), (200, &json!(2)));
     let problem = api.problem(&format!("{QUERY}?metrics=sessions&contains=chanel:x,channel,source:zzz"), 422).await;
     let codes: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|e| e["code"].as_str().unwrap()).collect();
-    assert_eq!(codes, ["missing_values", "unknown_filter_field", "nothing_left"]);
+    assert_eq!(codes, ["unknown_filter_field", "missing_values", "nothing_left"]);
 }
 
 #[tokio::test]
