@@ -39,6 +39,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// The clock of one request: it shows one instant.
+#[derive(Debug, Clone, Copy)]
+pub struct FixedClock(pub DateTime<Utc>);
+
+impl Clock for FixedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
 /// A clock that stands still; tests move it, and each wait on it advances it at once.
 #[derive(Debug)]
 pub struct SettableClock(Mutex<DateTime<Utc>>);

@@ -6,9 +6,13 @@
 use std::fmt::Write;
 
 use axum::Router;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::api::etag::EntityTag;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::query::metrics::registry::metrics;
@@ -66,5 +70,8 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
 /// Returns the page that shows the description. Its files are part of the program; it loads nothing from elsewhere.
 pub(crate) fn reader(document: utoipa::openapi::OpenApi) -> Router<ApiState> {
     let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true);
-    SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into()
+    let page: Router<ApiState> = SwaggerUi::new("/docs").config(config).into();
+    let text = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    let tag = EntityTag::of_body(&text);
+    page.route("/openapi.json", get(async move |headers: HeaderMap| tag.respond_with(&headers, text.clone())))
 }

@@ -5,6 +5,7 @@
 //! of the tag only where the response depends on it, truncated to the minute.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -12,6 +13,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::api::problem::ApiError;
 use crate::query::catalog::Catalog;
 
 /// Longest time for which a client may reuse a response without revalidation, seconds.
@@ -42,9 +44,36 @@ impl EntityTag {
         Self { text: format!("W/\"{}.{digits}\"", catalog.data_version()), is_brief: false }
     }
 
+    /// Returns the tag of a response that is known already.
+    pub(crate) fn of_body(body: &[u8]) -> Self {
+        let digits = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..12]);
+        Self { text: format!("W/\"{digits}\""), is_brief: false }
+    }
+
+    /// Returns a JSON response with the tag of its body, or 304 where the caller holds it.
+    pub(crate) fn respond(headers: &HeaderMap, is_brief: bool, body: &impl Serialize) -> Response {
+        match serde_json::to_vec(body) {
+            Ok(bytes) => Self::of_body(&bytes).brief_if(is_brief).respond_with(headers, bytes.into()),
+            Err(error) => ApiError::Panicked(format!("a response cannot be written: {error}")).into_response(),
+        }
+    }
+
+    /// Returns a JSON response of these bytes, or 304 where the caller holds it.
+    pub(crate) fn respond_with(&self, headers: &HeaderMap, bytes: Bytes) -> Response {
+        if self.is_held_by(headers) {
+            return self.not_modified();
+        }
+        self.mark(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response())
+    }
+
     /// Says whether time alone may change the response before its minute is over.
     pub(crate) fn brief_if(self, is_brief: bool) -> Self {
         Self { is_brief, ..self }
+    }
+
+    /// Returns whether time alone may change the response before its minute is over.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.is_brief
     }
 
     /// Returns the tag as a header's value.

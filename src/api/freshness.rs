@@ -3,8 +3,10 @@
 //! Every answer includes the same data; this endpoint serves clients that want only this: to wait until the
 //! data has come as far as they need, or to detect a change.
 
-use axum::Json;
+use axum::http::HeaderMap;
+use axum::response::Response;
 
+use crate::api::etag::EntityTag;
 use crate::api::health::probe;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
@@ -26,16 +28,19 @@ use crate::query::freshness::Freshness;
             "streams": [{"source": "konvo-eu", "provider": "konvo", "stream": "sessions", "complete_through": "2026-11-20T10:42:07Z",
                          "state_as_of": "2026-11-15T03:00:01Z", "last_success_at": "2026-11-20T10:42:09Z", "last_verdict": "complete"}]
         })),
+        (status = 304, description = "The response has not changed."),
         ReadProblems
     )
 )]
 pub(crate) async fn read_freshness(
     ForCaller(state): ForCaller,
+    headers: HeaderMap,
     asked: Asked<NoParameters>,
-) -> Result<Json<Freshness>, ApiError> {
+) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let load = Catalog::load(&state.probes, &state.caller.sources, None);
     let catalog = probe(&state, state.health.probe_timeout, load).await?;
     let sources = catalog.select(&SourceFilter::default());
-    Ok(Json(Freshness::of(&catalog, &sources, state.clock.now())))
+    // time alone may change its state
+    Ok(EntityTag::respond(&headers, true, &Freshness::of(&catalog, &sources, state.clock.now())))
 }

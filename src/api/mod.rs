@@ -114,6 +114,7 @@ fn routes() -> Routes {
             &[MetricsRead],
             metrics::query::with_query(routes!(metrics::query::query_metrics, metrics::query::ask_metrics)),
         )
+        .query(&[MetricsRead], routes!(metrics::batch::ask_batch))
         .query(&[MetricsRead], routes!(metrics::explain::read_explanation, metrics::explain::ask_explanation))
         .query(&[SessionsRead], routes!(metrics::rows::list_rows))
         .query(&[MetricsRead], routes!(metrics::minutes::read_minutes))

@@ -101,6 +101,13 @@ impl<K: Clone + Serialize + DeserializeOwned> PageRequest<K> {
         }
     }
 
+    /// Refuses a cursor that no list can have written.
+    pub(crate) fn check(&self, is_possible: impl Fn(&K) -> bool, faults: &mut Faults) {
+        if self.after.as_ref().is_some_and(|after| !is_possible(after)) {
+            note_refusal(CursorError::Unreadable, faults);
+        }
+    }
+
     /// Returns the most items that the page has.
     pub(crate) fn limit(&self) -> i64 {
         self.limit

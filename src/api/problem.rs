@@ -140,6 +140,27 @@ impl From<ActionProblem> for ApiError {
 }
 
 impl ApiError {
+    /// Returns the problem of one of several questions, and writes the log.
+    pub(crate) fn of_part(self, request_id: &str) -> Problem {
+        let text = self.text();
+        if let Some(log) = &text.log {
+            tracing::error!(request_id, code = text.code, "{log}");
+        }
+        Problem { instance: request_id.to_owned(), ..self.problem(text) }
+    }
+
+    fn problem(self, text: ProblemText) -> Problem {
+        Problem {
+            problem_type: format!("urn:tributary:problem:{}", text.code),
+            title: text.title,
+            status: text.status.as_u16(),
+            detail: text.detail,
+            code: text.code,
+            instance: String::new(),
+            errors: if let Self::Invalid(faults) | Self::InvalidBody(faults) = self { faults } else { Vec::new() },
+        }
+    }
+
     fn text(&self) -> ProblemText {
         match self {
             Self::Invalid(faults) => faults_text(faults, "invalid_query", "The request is invalid"),
@@ -213,16 +234,8 @@ impl IntoResponse for ApiError {
         if let Some(challenge) = text.authenticate.as_deref().and_then(|it| HeaderValue::from_str(it).ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        let problem = Problem {
-            problem_type: format!("urn:tributary:problem:{}", text.code),
-            title: text.title,
-            status: text.status.as_u16(),
-            detail: text.detail,
-            code: text.code,
-            instance: String::new(),
-            errors: if let Self::Invalid(faults) | Self::InvalidBody(faults) = self { faults } else { Vec::new() },
-        };
-        response.extensions_mut().insert(Reported { problem, log: text.log });
+        let log = text.log.clone();
+        response.extensions_mut().insert(Reported { problem: self.problem(text), log });
         response
     }
 }

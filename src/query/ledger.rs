@@ -6,12 +6,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 
-use crate::query::list::push_any;
+use crate::query::metrics::sql::statement::Statement;
 use crate::query::number::Unrounded;
-use crate::query::sessions::SessionFilter;
+use crate::query::sessions::list::SessionFilter;
 use crate::query::{ReadError, reading};
 
 /// The kinds of minutes.
@@ -70,20 +70,10 @@ pub async fn list(
     after: Option<LedgerKey>,
     limit: i64,
 ) -> Result<Vec<LedgerLine>, ReadError> {
-    let mut sql = QueryBuilder::<Postgres>::new(COLUMNS);
-    sql.push(ROUNDINGS).push(KINDS_OF_SESSION);
-    if let Some(source_ids) = &filter.source_ids {
-        sql.push(" and s.source_id = any(").push_bind(source_ids).push(")");
-    }
-    push_any(
-        &mut sql,
-        [("s.channel", &filter.channels), ("s.outcome", &filter.outcomes), ("s.session_kind", &filter.session_kinds)],
-    );
+    let mut sql = Statement::new(COLUMNS);
+    sql.push(ROUNDINGS).push(KINDS_OF_SESSION).append(filter.conditions());
     if !kinds.is_empty() {
-        sql.push(" and k.minutes_kind = any(").push_bind(kinds).push(")");
-    }
-    if let Some(started) = filter.started {
-        sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
+        sql.push(" and k.minutes_kind = any(").push_bind(kinds.to_vec()).push(")");
     }
     if let Some((started_at, session_id, kind)) = after {
         // The first condition sets the start of the index scan.
@@ -92,7 +82,7 @@ pub async fn list(
         sql.push(", ").push_bind(session_id).push(", ").push_bind(kind).push(")");
     }
     sql.push(" order by s.started_at desc, s.session_id desc, k.minutes_kind desc limit ").push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the minutes ledger"))
+    sql.bound().build_query_as().fetch_all(pool).await.map_err(reading("the minutes ledger"))
 }
 
 const COLUMNS: &str = "

@@ -43,6 +43,7 @@ pub mod source_polling;
 pub mod stored_sources;
 pub mod summaries;
 pub mod timeline;
+pub mod titles;
 pub mod transcripts;
 pub mod windows;
 pub mod zones;

@@ -27,6 +27,22 @@ impl Snapshot {
         self.transaction.lock().await
     }
 
+    /// Marks the state to which [`Self::return_to_mark`] returns.
+    pub async fn mark(&self) -> Result<(), ReadError> {
+        self.execute("savepoint mark").await
+    }
+
+    /// Returns to the last mark after a statement failed, so that the snapshot can be read further.
+    pub async fn return_to_mark(&self) -> Result<(), ReadError> {
+        self.execute("rollback to savepoint mark").await
+    }
+
+    async fn execute(&self, statement: &'static str) -> Result<(), ReadError> {
+        let mut transaction = self.transaction.lock().await;
+        let done = sqlx::raw_sql(statement).execute(&mut **transaction).await;
+        done.map(|_| ()).map_err(reading("the state of the database"))
+    }
+
     /// Runs a statement, planned for its values.
     pub(super) async fn fetch_all(&self, mut statement: QueryBuilder<Postgres>) -> Result<Vec<PgRow>, sqlx::Error> {
         let mut transaction = self.transaction.lock().await;

@@ -58,6 +58,19 @@ impl Rule {
     }
 }
 
+/// An extension of a response that shows content although its route needs no scope for that: it is audited and not
+/// stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content;
+
+impl Content {
+    /// Marks a response.
+    pub(crate) fn mark(mut response: Response) -> Response {
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
+
 /// Applies a rule.
 pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next) -> Response {
     let Some(doors) = request.extensions().get::<Arc<Doors>>().cloned() else {
@@ -68,7 +81,7 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
     let admitted = admit(&doors, rule, &mut parts, &mut rest).await;
     let request = Request::from_parts(parts, body);
     let mut response = match admitted {
-        Ok(entry) => answer(&doors, rule, entry, request, next).await,
+        Ok(entries) => answer(&doors, rule, entries, request, next).await,
         Err(error) => {
             if let ApiError::Access(AccessProblem::OverBudget(over)) = &error {
                 rest = over.rest;
@@ -79,8 +92,9 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
     if let Some(rest) = rest {
         rest.describe(&mut response);
     }
+    let shows_content = response.extensions().get::<Content>().is_some();
     let headers = response.headers_mut();
-    if [Scope::ContentRead, Scope::PeopleManage].iter().any(|scope| rule.scopes.contains(scope)) {
+    if shows_content || [Scope::ContentRead, Scope::PeopleManage].iter().any(|scope| rule.scopes.contains(scope)) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if doors.keys.is_some() {
@@ -89,13 +103,8 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
     response
 }
 
-/// Checks a request; leaves its caller in the extensions, and returns the entry for the audit log.
-async fn admit(
-    doors: &Doors,
-    rule: Rule,
-    parts: &mut Parts,
-    rest: &mut Option<Rest>,
-) -> Result<Option<AuditEntry>, ApiError> {
+/// Checks a request; leaves its caller in the extensions, and returns the entries for the audit log.
+async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<Rest>) -> Result<Entries, ApiError> {
     let arrival = parts.extensions.get::<Arrival>().cloned().unwrap_or_default();
     let address = arrival.address.unwrap_or_else(|| "unknown".to_owned());
     let now = doors.clock.now();
@@ -139,14 +148,30 @@ async fn admit(
     }
     // what is audited is not kept: its answers are content, keys, or the audit log itself
     if audited.is_none() {
-        parts.extensions.insert(View { sources: caller.sources.clone() });
+        let reads_content = caller.has_any(&[Scope::ContentRead]);
+        parts.extensions.insert(View { sources: caller.sources.clone(), reads_content });
     }
+    // only a request that can ask for titles has this entry
+    let can_ask = parts.method != Method::GET || parts.uri.query().is_some();
+    let can_show = can_ask && caller.has_any(&[Scope::ContentRead]);
+    let of_content = can_show.then(|| {
+        let entry = audit_entry(AuditKind::Read, None, rule, &caller, parts, now);
+        AuditEntry { scope: Scope::ContentRead.as_str().to_owned(), ..entry }
+    });
     parts.extensions.insert(caller);
-    Ok(audited)
+    Ok(Entries { audited, of_content })
+}
+
+/// The entries of a request for the audit log.
+struct Entries {
+    /// What its rule says; `None`: it is not audited.
+    audited: Option<AuditEntry>,
+    /// The entry if the answer shows content.
+    of_content: Option<AuditEntry>,
 }
 
 /// Runs the handler; what is audited is answered only if it is recorded.
-async fn answer(doors: &Doors, rule: Rule, entry: Option<AuditEntry>, request: Request, next: Next) -> Response {
+async fn answer(doors: &Doors, rule: Rule, entries: Entries, request: Request, next: Next) -> Response {
     let key_id = request.extensions().get::<Caller>().and_then(|caller| caller.key_id.clone());
     let _turn = match key_id.filter(|_| rule.cost > READ) {
         None => None,
@@ -155,8 +180,15 @@ async fn answer(doors: &Doors, rule: Rule, entry: Option<AuditEntry>, request: R
             Err(over) => return ApiError::from(AccessProblem::from(over)).into_response(),
         },
     };
-    match entry {
-        None => next.run(request).await,
+    match entries.audited {
+        None => {
+            let response = next.run(request).await;
+            let shows_content = response.extensions().get::<Content>().is_some();
+            match entries.of_content.filter(|_| shows_content) {
+                Some(entry) => noted(doors, entry, response).await,
+                None => response,
+            }
+        }
         Some(entry) if entry.kind == AuditKind::Command => {
             let audit_id = match doors.audit.begin(entry).await {
                 Ok(audit_id) => audit_id,
@@ -168,13 +200,18 @@ async fn answer(doors: &Doors, rule: Rule, entry: Option<AuditEntry>, request: R
         }
         Some(entry) => {
             let response = next.run(request).await;
-            let status = Some(response.status().as_u16());
-            if doors.audit.note(AuditEntry { status, ..entry }).await {
-                response
-            } else {
-                ApiError::NotReady("The audit log cannot be written.").into_response()
-            }
+            noted(doors, entry, response).await
         }
+    }
+}
+
+/// Returns the response once its entry is recorded.
+async fn noted(doors: &Doors, entry: AuditEntry, response: Response) -> Response {
+    let status = Some(response.status().as_u16());
+    if doors.audit.note(AuditEntry { status, ..entry }).await {
+        response
+    } else {
+        ApiError::NotReady("The audit log cannot be written.").into_response()
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn generate_summary(
 ) -> Result<(StatusCode, Json<SummaryStarted>), ApiError> {
     asked.faults.refuse()?;
     let no_session = || ApiError::NotFound(format!("There is no session {session_id}."));
-    let session = sessions::find(&state.pool, session_id).await?.ok_or_else(no_session)?;
+    let session = sessions::find(&state.pool, session_id, false).await?.ok_or_else(no_session)?;
     let actions = state.actions.at(&session.source, ActionKind::GenerateSummary)?;
     if session.session_state != "ended" {
         return Err(ActionProblem::NotEnded { session_state: session.session_state }.into());

@@ -216,13 +216,13 @@ pub(crate) fn text(name: &str, value: Option<&Value>, default: Option<&str>, tol
 
 fn price(fields: &Map<String, Value>, told: &mut Faults) -> Option<Decimal> {
     let read = |value: &Value| {
-        let text = value.as_str()?;
+        let text = value.as_str().map(ToOwned::to_owned).or_else(|| value.as_number().map(ToString::to_string))?;
         let is_plain = text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         text.parse::<Decimal>().ok().filter(|price| is_plain && price.scale() <= 12)
     };
     let price = fields.get("unit_price").and_then(read);
     if price.is_none() {
-        let detail = "`unit_price` must be a decimal text such as \"0.002\", not negative, at most 12 digits after the point; a JSON number would not be exact.";
+        let detail = "`unit_price` must be a number such as 0.002, or the same as a text, not negative, at most 12 digits after the point.";
         told.note("unit_price", "invalid_price", detail);
     }
     price

@@ -21,6 +21,7 @@ use crate::model::rate_card::ACTUAL;
 use crate::model::request_body::{RequestBody, request_body};
 use crate::query::catalog::SourceFilter;
 use crate::query::freshness::Freshness;
+use crate::query::number::Unrounded;
 use crate::query::rate_cards::{self, StandingCard};
 use crate::store;
 use crate::store::operation::Operation;
@@ -49,9 +50,9 @@ pub(crate) struct RateCardBody {
     /// `minute`, `session` or `resolution`.
     #[schema(example = "minute")]
     unit: String,
-    /// Price of one unit: a decimal as text.
-    #[schema(example = "0.002")]
-    unit_price: String,
+    /// Price of one unit, exact; a request may also give it as a text.
+    #[schema(example = 0.002)]
+    unit_price: Unrounded,
     /// ISO 4217; the same for all cards of a scenario.
     #[schema(example = "USD")]
     currency: String,
@@ -104,7 +105,7 @@ impl From<StandingCard> for RateCardItem {
             source,
             scenario: card.scenario,
             unit: card.unit,
-            unit_price: card.unit_price.normalize().to_string(),
+            unit_price: Unrounded(card.unit_price),
             currency: card.currency,
             preset_pattern: card.preset_pattern,
             rounding: card.rounding,
@@ -134,7 +135,7 @@ async fn standing(state: &ApiState) -> Result<Vec<RateCardItem>, ApiError> {
     get, path = "/v1/rate-cards", tag = "costs",
     responses(
         (status = 200, description = "All current cards, on one page.", body = List<RateCardItem>, example = json!({
-            "items": [{"rate_card_id": 3, "source": "rtk-prod", "scenario": "actual", "unit": "minute", "unit_price": "0.002",
+            "items": [{"rate_card_id": 3, "source": "rtk-prod", "scenario": "actual", "unit": "minute", "unit_price": 0.002,
                        "currency": "USD", "preset_pattern": "*", "rounding": "none", "step_minutes": null,
                        "valid_from": "2026-01-01T00:00:00Z", "valid_to": null, "recorded_at": "2026-11-20T10:40:00Z"}],
             "page": {"has_more": false, "next": null},
@@ -164,13 +165,13 @@ pub(crate) async fn list_rate_cards(
 #[utoipa::path(
     put, path = "/v1/rate-cards", tag = "costs",
     request_body(content = RateCardSet, example = json!({"cards": [
-        {"source": "rtk-prod", "unit": "minute", "unit_price": "0.002", "currency": "USD", "valid_from": "2026-01-01"},
-        {"source": "rtk-prod", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "valid_from": "2026-01-01", "preset_pattern": "audio*"}
+        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD", "valid_from": "2026-01-01"},
+        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.0005, "currency": "USD", "valid_from": "2026-01-01", "preset_pattern": "audio*"}
     ]})),
     responses(
         (status = 200, description = "The cards are current.", body = RateCardsReplaced, example = json!({
             "operation_id": 15, "added_count": 1, "ended_count": 0,
-            "items": [{"rate_card_id": 3, "source": "rtk-prod", "scenario": "actual", "unit": "minute", "unit_price": "0.002",
+            "items": [{"rate_card_id": 3, "source": "rtk-prod", "scenario": "actual", "unit": "minute", "unit_price": 0.002,
                        "currency": "USD", "preset_pattern": "*", "rounding": "none", "step_minutes": null,
                        "valid_from": "2026-01-01T00:00:00Z", "valid_to": null, "recorded_at": "2026-11-20T10:40:00Z"}]
         })),

@@ -25,7 +25,7 @@ use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
-use crate::query::number::Number;
+use crate::query::number::{Number, Unrounded};
 use crate::query::range::TimeRange;
 use crate::query::rate_cards::{self, CostLine};
 
@@ -57,7 +57,7 @@ request_body! {
     }
 }
 
-/// Cost of sessions in a scenario, beside their cost by the current cards. Amounts are decimals as text.
+/// Cost of sessions in a scenario, beside their cost by the current cards.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CostEstimate {
     /// Name of the scenario.
@@ -66,17 +66,17 @@ pub(crate) struct CostEstimate {
     #[schema(example = "USD")]
     currency: Option<String>,
     /// Cost in the scenario, as far as it is known; null: no cost is known.
-    #[schema(example = "96.15")]
-    scenario_cost: Option<String>,
+    #[schema(example = 96.15)]
+    scenario_cost: Option<Number>,
     /// Currency of the current cards; null: there are none.
     #[schema(example = "USD")]
     current_currency: Option<String>,
     /// Cost by the current cards, as far as it is known; null: no cost is known.
-    #[schema(example = "182.40")]
-    current_cost: Option<String>,
+    #[schema(example = 182.4)]
+    current_cost: Option<Number>,
     /// `scenario_cost` minus `current_cost`; null: one is missing, or the currencies differ.
-    #[schema(example = "-86.25")]
-    difference: Option<String>,
+    #[schema(example = -86.25)]
+    difference: Option<Number>,
     /// Parts of the scenario's cost: they add up to `scenario_cost`.
     by_preset: Vec<EstimateLine>,
     /// Minutes that no card of the scenario prices; null: there are some, of unknown number.
@@ -108,11 +108,11 @@ pub(crate) struct EstimateLine {
     /// Consumption after rounding; null: unknown.
     pricing_quantity: Option<Number>,
     /// Price of one unit; null: no card prices it.
-    #[schema(example = "0.0005")]
-    unit_price: Option<String>,
+    #[schema(example = 0.0005)]
+    unit_price: Option<Unrounded>,
     /// Cost; null: no card prices it, or the quantity is unknown.
-    #[schema(example = "28.75")]
-    cost: Option<String>,
+    #[schema(example = 28.75)]
+    cost: Option<Number>,
     /// Sessions of unknown quantity, which the other fields leave out.
     unknown_count: i64,
 }
@@ -138,15 +138,15 @@ pub(crate) struct EstimateEcho {
     post, path = "/v1/costs/estimate", tag = "costs",
     request_body(content = EstimateRequest, example = json!({
         "range": "previous_month", "zone": "Europe/Berlin", "sources": ["rtk-prod"], "scenario": "audio only for guests",
-        "cards": [{"source": "rtk-prod", "unit": "minute", "unit_price": "0.002", "currency": "USD"},
-                  {"source": "rtk-prod", "unit": "minute", "unit_price": "0.0005", "currency": "USD", "preset_pattern": "guest*"}]
+        "cards": [{"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD"},
+                  {"source": "rtk-prod", "unit": "minute", "unit_price": 0.0005, "currency": "USD", "preset_pattern": "guest*"}]
     })),
     responses(
         (status = 200, description = "Both costs, and the difference.", body = CostEstimate, example = json!({
-            "scenario": "audio only for guests", "currency": "USD", "scenario_cost": "96.15", "current_currency": "USD",
-            "current_cost": "182.4", "difference": "-86.25",
+            "scenario": "audio only for guests", "currency": "USD", "scenario_cost": 96.15, "current_currency": "USD",
+            "current_cost": 182.4, "difference": -86.25,
             "by_preset": [{"source": "rtk-prod", "unit": "minute", "preset_name": "guest", "consumed_quantity": 57500,
-                           "pricing_quantity": 57500, "unit_price": "0.0005", "cost": "28.75", "unknown_count": 0}],
+                           "pricing_quantity": 57500, "unit_price": 0.0005, "cost": 28.75, "unknown_count": 0}],
             "unpriced_minutes": 0, "current_unpriced_minutes": 0, "unknown_count": 0,
             "query": {"from": "2026-10-01T00:00:00+02:00", "to": "2026-11-01T00:00:00+01:00", "zone": "Europe/Berlin", "sources": ["rtk-prod"]},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
@@ -176,10 +176,10 @@ pub(crate) async fn estimate_costs(
     Ok(Json(CostEstimate {
         scenario: question.scenario,
         currency: scenario_currency,
-        scenario_cost: scenario_sum.map(money),
+        scenario_cost: scenario_sum.map(Number),
         current_currency,
-        current_cost: current_sum.map(money),
-        difference: difference.map(money),
+        current_cost: current_sum.map(Number),
+        difference: difference.map(Number),
         unpriced_minutes: unpriced(&scenario.lines),
         current_unpriced_minutes: unpriced(&current.lines),
         unknown_count: scenario.unknown_count,
@@ -202,15 +202,11 @@ impl From<CostLine> for EstimateLine {
             preset_name: line.preset_name,
             consumed_quantity: line.consumed_quantity.map(Number),
             pricing_quantity: line.pricing_quantity.map(Number),
-            unit_price: line.list_unit_price.map(|price| price.normalize().to_string()),
-            cost: line.list_cost.map(money),
+            unit_price: line.list_unit_price.map(Unrounded),
+            cost: line.list_cost.map(Number),
             unknown_count: line.unknown_count,
         }
     }
-}
-
-fn money(amount: Decimal) -> String {
-    Number(amount).to_string()
 }
 
 /// Adds up the costs. `None`: no cost is known.

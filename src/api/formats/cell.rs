@@ -3,10 +3,12 @@
 //! A column knows its name, its kind and its field, so the columns of a list take one line each, and a null
 //! stays a null. Each form decides how it writes a cell.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::ser::{Serialize, Serializer};
 
+use crate::query::calendar::local_date;
 use crate::query::number::{Number, Unrounded};
 
 /// Type of a column.
@@ -20,6 +22,17 @@ pub(crate) enum Kind {
     Unrounded,
     Boolean,
     Instant,
+    /// A day on local clocks.
+    Date,
+}
+
+/// Type of numbers with digits after the point, where the form has types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// Double precision, which tools compute with.
+    Double,
+    /// Exact decimals.
+    Decimal,
 }
 
 /// One value.
@@ -32,7 +45,11 @@ pub(crate) enum Cell {
     Unrounded(Decimal),
     Boolean(bool),
     Instant(DateTime<FixedOffset>),
+    Date(NaiveDate),
 }
+
+/// Name of the column of a local date.
+pub(crate) const LOCAL_DATE: &str = "local_date";
 
 /// Names and kinds of the columns.
 pub(crate) type Head = Vec<(String, Kind)>;
@@ -47,6 +64,7 @@ impl Serialize for Cell {
             Self::Unrounded(decimal) => Unrounded(*decimal).serialize(serializer),
             Self::Boolean(is) => serializer.serialize_bool(*is),
             Self::Instant(at) => serializer.serialize_str(&instant_text(at)),
+            Self::Date(date) => serializer.collect_str(date),
         }
     }
 }
@@ -111,6 +129,19 @@ impl<T> Column<T> {
     {
         Self { name, kind: F::KIND, cell: Box::new(move |item| field(item).cell()) }
     }
+}
+
+/// Adds the local date of an instant beside its column, for tools that group by days.
+pub(crate) fn with_local_date<T: 'static>(
+    mut columns: Vec<Column<T>>,
+    beside: &str,
+    zone: Tz,
+    at: fn(&T) -> DateTime<Utc>,
+) -> Vec<Column<T>> {
+    let place = columns.iter().position(|column| column.name == beside).map_or(columns.len(), |place| place + 1);
+    let cell: Getter<T> = Box::new(move |item| Cell::Date(local_date(zone, at(item))));
+    columns.insert(place, Column { name: LOCAL_DATE, kind: Kind::Date, cell });
+    columns
 }
 
 /// Creates the columns of a list whose items have these fields, in this order.

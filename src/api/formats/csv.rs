@@ -3,8 +3,12 @@
 //! A null is an empty cell, an empty text is `""`. A text that a spreadsheet would read as a formula gets an apostrophe
 //! before it, so that opening the file does not run what a customer wrote. Numbers are written unchanged.
 
-use crate::api::formats::cell::{Cell, Head, instant_text};
+use crate::api::formats::cell::{Cell, Head};
 use crate::query::number::{Number, Unrounded};
+
+/// Form of all instants: UTC, six digits after the point. Tools take the form of the first one for all, and cannot read
+/// offsets that change within a column.
+const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
 
 /// Writes the header line.
 pub(super) fn head(head: &Head) -> Vec<u8> {
@@ -30,7 +34,8 @@ fn text(cell: &Cell) -> String {
         Cell::Decimal(decimal) => Number(*decimal).to_string(),
         Cell::Unrounded(decimal) => Unrounded(*decimal).to_string(),
         Cell::Boolean(is) => is.to_string(),
-        Cell::Instant(at) => instant_text(at),
+        Cell::Instant(at) => at.to_utc().format(INSTANT).to_string(),
+        Cell::Date(date) => date.to_string(),
     }
 }
 

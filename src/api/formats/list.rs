@@ -41,7 +41,7 @@ pub(crate) trait Pages: Send + 'static {
     /// Type of the sort key.
     type Key: Send + 'static;
     /// Returns the key of an item.
-    fn key(item: &Self::Item) -> Self::Key;
+    fn key(&self, item: &Self::Item) -> Self::Key;
     /// Reads up to `limit` items after `after`.
     fn read(
         &self,
@@ -93,7 +93,7 @@ impl<P: Pages> Sending<P> {
     /// Returns the bytes of the next page, and whether it is the last.
     async fn next(&mut self) -> Result<(Vec<u8>, bool), TableError> {
         let items = self.pages.read(self.after.take(), BATCH).await?;
-        self.after = items.last().map(P::key);
+        self.after = items.last().map(|item| self.pages.key(item));
         let bytes = self.writer.add(&rows(&self.columns, &items))?;
         Ok((bytes, i64::try_from(items.len()).is_ok_and(|count| count < BATCH)))
     }

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::api::content_negotiation::{JSON, chosen};
-use crate::api::formats::cell::{Cell, Head};
+use crate::api::formats::cell::{Cell, Head, Numbers};
 use crate::api::parameters::Faults;
 use crate::api::problem::ApiError;
 use crate::query::freshness::Freshness;
@@ -49,12 +49,12 @@ pub(crate) enum Form {
     Ndjson,
     /// Parquet, with typed columns.
     #[cfg(feature = "parquet")]
-    Parquet,
+    Parquet(Numbers),
 }
 
 impl Form {
     #[cfg(feature = "parquet")]
-    const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::Ndjson, Self::Parquet];
+    const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::Ndjson, Self::Parquet(Numbers::Double)];
     #[cfg(not(feature = "parquet"))]
     const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Ndjson];
 
@@ -65,7 +65,7 @@ impl Form {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
             #[cfg(feature = "parquet")]
-            Self::Parquet => "parquet",
+            Self::Parquet(_) => "parquet",
         }
     }
 
@@ -76,7 +76,7 @@ impl Form {
             Self::Csv => "text/csv",
             Self::Ndjson => "application/x-ndjson",
             #[cfg(feature = "parquet")]
-            Self::Parquet => "application/vnd.apache.parquet",
+            Self::Parquet(_) => "application/vnd.apache.parquet",
         }
     }
 
@@ -97,11 +97,31 @@ pub(crate) struct FormParameter {
     /// in `Data-Currency`.
     #[param(example = "json")]
     format: Option<String>,
+    /// Type of numbers with digits after the point in Parquet: `double` (default), or `decimal`, which is exact. The
+    /// other forms are exact.
+    #[param(example = "double")]
+    numbers: Option<String>,
 }
 
 impl FormParameter {
     /// Returns the requested form. `Err`: the `Accept` header accepts none of the forms.
     pub(crate) fn read(&self, headers: &HeaderMap, faults: &mut Faults) -> Result<Form, ApiError> {
+        let numbers = match self.numbers.as_deref() {
+            None | Some("double") => Numbers::Double,
+            Some("decimal") => Numbers::Decimal,
+            Some(other) => {
+                faults.note_unknown("numbers", "unknown_value", other, ["double", "decimal"]);
+                Numbers::Double
+            }
+        };
+        Ok(match self.form(headers, faults)? {
+            #[cfg(feature = "parquet")]
+            Form::Parquet(_) => Form::Parquet(numbers),
+            form => form,
+        })
+    }
+
+    fn form(&self, headers: &HeaderMap, faults: &mut Faults) -> Result<Form, ApiError> {
         if let Some(name) = &self.format {
             let form = Form::ALL.into_iter().find(|form| form.as_str() == name);
             if form.is_none() {
@@ -151,7 +171,9 @@ impl TableWriter {
             Form::Csv => (Self::Csv, csv::head(&head)),
             Form::Json | Form::Ndjson => (Self::Ndjson(head), Vec::new()),
             #[cfg(feature = "parquet")]
-            Form::Parquet => (Self::Parquet(Box::new(parquet::ParquetTable::begin(&head)?)), Vec::new()),
+            Form::Parquet(numbers) => {
+                (Self::Parquet(Box::new(parquet::ParquetTable::begin(&head, numbers)?)), Vec::new())
+            }
         })
     }
 

@@ -1,23 +1,26 @@
 //! Parquet: typed columns, compressed, with nulls.
 //!
-//! Decimals are exact (38 digits, nine or eighteen after the point), instants are microseconds of UTC. Rows are
-//! buffered up to the size of a row group, so memory is bounded for a table of any length. This module uses the
-//! crate's own column writers: its bridge to Arrow would take longer to compile than all of them.
+//! Numbers with digits after the point are doubles or, where requested, exact decimals (38 digits, nine or eighteen
+//! after the point). Instants are microseconds of UTC. Rows are buffered up to the size of a row group, so memory is
+//! bounded for a table of any length. This module uses the crate's own column writers: its bridge to Arrow would take
+//! longer to compile than all of them.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use parquet::basic::Compression;
 use parquet::data_type::{
-    BoolType, ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int64Type,
+    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type,
+    Int64Type,
 };
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
+use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::api::formats::cell::{Cell, Head, Kind};
+use crate::api::formats::cell::{Cell, Head, Kind, Numbers};
 use crate::query::number::Number;
 
 /// Rows in a row group.
@@ -29,20 +32,21 @@ const UNROUNDED_DIGITS: u32 = 18;
 /// A file that is being written.
 pub(crate) struct ParquetTable {
     writer: SerializedFileWriter<Vec<u8>>,
+    numbers: Numbers,
     kinds: Vec<Kind>,
     held: Vec<Vec<Cell>>,
 }
 
 impl ParquetTable {
     /// Begins a file with these columns.
-    pub(super) fn begin(head: &Head) -> Result<Self, ParquetError> {
-        let columns: String = head.iter().map(|(name, kind)| column(name, *kind)).collect();
+    pub(super) fn begin(head: &Head, numbers: Numbers) -> Result<Self, ParquetError> {
+        let columns: String = head.iter().map(|(name, kind)| column(name, *kind, numbers)).collect();
         let schema = parse_message_type(&format!("message table {{ {columns} }}"))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(concat!("tributary ", env!("CARGO_PKG_VERSION")).to_owned());
         let writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))?;
-        Ok(Self { writer, kinds: head.iter().map(|(_, kind)| *kind).collect(), held: Vec::new() })
+        Ok(Self { writer, numbers, kinds: head.iter().map(|(_, kind)| *kind).collect(), held: Vec::new() })
     }
 
     /// Adds rows and returns the bytes that are ready.
@@ -70,7 +74,7 @@ impl ParquetTable {
         for (place, kind) in self.kinds.iter().enumerate() {
             let Some(mut column) = group.next_column()? else { break };
             let cells: Vec<&Cell> = rows.iter().filter_map(|row| row.get(place)).collect();
-            write_column(&mut column, *kind, &cells)?;
+            write_column(&mut column, *kind, self.numbers, &cells)?;
             column.close()?;
         }
         group.close()?;
@@ -79,19 +83,26 @@ impl ParquetTable {
     }
 }
 
-fn column(name: &str, kind: Kind) -> String {
+fn column(name: &str, kind: Kind, numbers: Numbers) -> String {
     let (physical, logical) = match kind {
+        Kind::Decimal | Kind::Unrounded if numbers == Numbers::Double => ("double", String::new()),
         Kind::Text => ("binary", "(UTF8)".to_owned()),
         Kind::Integer => ("int64", String::new()),
         Kind::Decimal => ("fixed_len_byte_array (16)", format!("(DECIMAL (38, {}))", Number::DIGITS)),
         Kind::Unrounded => ("fixed_len_byte_array (16)", format!("(DECIMAL (38, {UNROUNDED_DIGITS}))")),
         Kind::Boolean => ("boolean", String::new()),
         Kind::Instant => ("int64", "(TIMESTAMP (MICROS, true))".to_owned()),
+        Kind::Date => ("int32", "(DATE)".to_owned()),
     };
     format!("optional {physical} {name} {logical}; ")
 }
 
-fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&Cell]) -> Result<(), ParquetError> {
+fn write_column(
+    column: &mut SerializedColumnWriter<'_>,
+    kind: Kind,
+    numbers: Numbers,
+    cells: &[&Cell],
+) -> Result<(), ParquetError> {
     match kind {
         Kind::Text => write::<ByteArrayType>(column, cells, |cell| match cell {
             Cell::Text(text) => Some(ByteArray::from(text.as_str())),
@@ -101,6 +112,12 @@ fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&C
             Cell::Integer(number) => Some(*number),
             _ => None,
         }),
+        Kind::Decimal | Kind::Unrounded if numbers == Numbers::Double => {
+            write::<DoubleType>(column, cells, |cell| match cell {
+                Cell::Decimal(decimal) | Cell::Unrounded(decimal) => decimal.to_f64(),
+                _ => None,
+            })
+        }
         Kind::Decimal => write::<FixedLenByteArrayType>(column, cells, |cell| match cell {
             Cell::Decimal(decimal) => Some(digits(*decimal, Number::DIGITS)),
             _ => None,
@@ -115,6 +132,10 @@ fn write_column(column: &mut SerializedColumnWriter<'_>, kind: Kind, cells: &[&C
         }),
         Kind::Instant => write::<Int64Type>(column, cells, |cell| match cell {
             Cell::Instant(at) => Some(DateTime::<FixedOffset>::timestamp_micros(at)),
+            _ => None,
+        }),
+        Kind::Date => write::<Int32Type>(column, cells, |cell| match cell {
+            Cell::Date(date) => i32::try_from((*date - NaiveDate::default()).num_days()).ok(),
             _ => None,
         }),
     }
@@ -156,7 +177,7 @@ mod tests {
             ("count".to_owned(), Kind::Integer),
             ("third".to_owned(), Kind::Unrounded),
         ];
-        let mut table = ParquetTable::begin(&head).unwrap();
+        let mut table = ParquetTable::begin(&head, Numbers::Decimal).unwrap();
         let at = DateTime::parse_from_rfc3339("2026-11-18T00:00:00+01:00").unwrap();
         let row = |place: usize| {
             let minutes = Cell::Decimal("-0.1234567895".parse().unwrap());

@@ -44,12 +44,14 @@ pub(super) struct RequestKey {
 }
 
 /// All of a caller that a kept answer depends on; an extension of the request, which the guard adds. The same question
-/// of two callers who may see different things has two answers, so a request without it gets none from memory. Scopes
-/// are no part of it: they decide whether a route answers, and not what.
+/// of two callers who may see different things has two answers, so a request without it gets none from memory. All
+/// other scopes are no part of it: they decide whether a route answers, and not what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     /// The visible sources.
     pub(crate) sources: SourceAccess,
+    /// Whether it may read content: an answer can show titles to such callers.
+    pub(crate) reads_content: bool,
 }
 
 impl View {

@@ -8,15 +8,14 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::etag::EntityTag;
 use crate::api::formats::cell::{Cell, Field, Head, Kind};
 use crate::api::formats::{Form, FormParameter, describe, table};
 use crate::api::metrics::question::parameters::{
     FieldParameters, GranularityParameter, MetricParameters, ShapeParameters, texts,
 };
 use crate::api::metrics::question::raw_query::RawQuery;
-use crate::api::metrics::question::{Understood, understand};
-use crate::api::metrics::{freshness, normal_form, respond};
+use crate::api::metrics::question::{Shape, Understood, understand};
+use crate::api::metrics::{Question, check_form, codes, respond};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
@@ -24,13 +23,14 @@ use crate::api::problem_responses::FigureProblems;
 use crate::api::state::ForCaller;
 use crate::query::bucket::Granularity;
 use crate::query::freshness::Freshness;
-use crate::query::metrics::answer;
 use crate::query::metrics::answer::{Answer, Warning};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::hour_of_week::{HourOfWeek, by_hour_of_week};
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MAX_DIMENSIONS;
 use crate::query::metrics::request_echo::QueryEcho;
+use crate::query::metrics::series::answer::SeriesAnswer;
+use crate::query::metrics::series::series_of_week;
 use crate::query::metrics::value::Value;
 use crate::query::snapshot::Snapshot;
 
@@ -56,8 +56,8 @@ parameter_groups! {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = HeatMap)]
 pub(crate) struct HoursOfWeek {
-    /// One item for each group and hour of the week in the range, by group, weekday and hour.
-    items: Vec<HourOfWeek>,
+    /// One row for each group and hour of the week in the range, by group, weekday and hour.
+    rows: Vec<HourOfWeek>,
     /// Warnings about the values.
     warnings: Vec<Warning>,
     /// Completeness of the data.
@@ -75,6 +75,8 @@ pub(crate) enum ConcurrencyAnswer {
     Buckets(Answer),
     /// With `by=hour_of_week`.
     HourOfWeek(HoursOfWeek),
+    /// With `shape=series`; the axis of hours of the week is `local_hour`, with a series for each group and weekday.
+    Series(SeriesAnswer),
 }
 
 /// The grouping of a query.
@@ -114,6 +116,8 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
         raw_query.compare.as_ref().map(|said| &said.at),
         raw_query.top.as_ref().map(|said| &said.at),
         raw_query.totals_by.first().map(|said| &said.at),
+        raw_query.order_by.as_ref().map(|said| &said.at),
+        raw_query.limit.as_ref().map(|said| &said.at),
     ];
     for at in locations.into_iter().flatten() {
         let detail = format!("`by=hour_of_week` does not support `{at}`: omit it, or query by bucket.");
@@ -125,7 +129,7 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
 ///
 /// The most sessions at once (`peak_concurrent_sessions`) and their average over time
 /// (`average_concurrent_sessions`), by provider and hour unless `by` and `granularity` are given; the same
-/// as `/v1/metrics/query` with these metrics. With `by=hour_of_week` the response has `items`, one for each
+/// as `/v1/metrics/query` with these metrics. With `by=hour_of_week` the response has `rows`, one for each
 /// weekday and hour of the zone: the highest peak, the average weighted by time, and the number of such hours
 /// in the range. The peak of a whole is not the sum of the peaks of its parts.
 #[utoipa::path(
@@ -134,7 +138,8 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
     responses(
         (status = 200, description = "The values by bucket, or with `by=hour_of_week` by hour of the week.", content(
             (ConcurrencyAnswer = "application/json", example = json!({
-                "items": [{"dimensions": {"provider": "realtimekit"}, "weekday": 1, "hour": 9, "hour_count": 4, "complete_hour_count": 4,
+                "rows": [{"dimensions": {"provider": "realtimekit", "local_weekday": "1", "local_hour": "09"}, "hour_count": 4,
+                           "complete_hour_count": 4, "status": "complete",
                            "values": {"average_concurrent_sessions": {"value": 2.25}, "peak_concurrent_sessions": {"value": 5}}}],
                 "warnings": [],
                 "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
@@ -159,36 +164,39 @@ pub(crate) async fn read_concurrency(
     }
     check_laid(&raw_query, &mut faults);
     let form = given.common.form.read(&headers, &mut faults);
+    check_form(&raw_query, form.as_ref().ok(), &mut faults);
     let understood = understand(&state, &raw_query, Granularity::Hour, MAX_HOURS, faults).await?;
-    let form = form?;
-    let (freshness, is_brief) = freshness(&understood)?;
-    let Understood { query, catalog, now, .. } = understood;
-    let question = format!("hour_of_week {} {form:?}", normal_form(&query, now, &freshness));
-    let tag = EntityTag::of(&catalog, &question).brief_if(is_brief);
+    let (form, question) = (form?, Question::of(&state, understood)?);
+    let tag = question.tag(&format!("hour_of_week {form:?}"));
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
     let compute = async {
-        let snapshot = Snapshot::take(&state.pool).await?;
-        let answer = answer(&snapshot, &catalog, &query, now).await?;
-        let items = by_hour_of_week(&query, &answer, now);
-        let codes: Vec<&'static str> = answer.warnings.iter().map(|warning| warning.code).collect();
-        let response = if form == Form::Json {
-            let Answer { warnings, freshness, query, .. } = answer;
-            tag.answer(HoursOfWeek { items, warnings, freshness, query })
-        } else {
-            let (head, rows) = heat_table(&items, &query.metrics, &query.dimensions);
-            tag.mark(table(form, head, &rows)?)
+        let answer = question.answer(&Snapshot::take(&state.pool).await?).await?;
+        let Understood { query, now, arrangement, .. } = &question.understood;
+        let rows = by_hour_of_week(query, &answer, *now);
+        let codes = codes(&answer);
+        let response = match (form, arrangement.shape) {
+            (Form::Json, Shape::Series) => tag.answer(series_of_week(query, answer, &rows)),
+            (Form::Json, Shape::Rows) => {
+                let Answer { warnings, freshness, query, .. } = answer;
+                tag.answer(HoursOfWeek { rows, warnings, freshness, query })
+            }
+            (form, _) => {
+                let (head, rows) = heat_table(&rows, &query.metrics, &query.dimensions);
+                tag.mark(table(form, head, &rows)?)
+            }
         };
-        Ok(describe(response, &freshness, codes))
+        Ok(describe(response, &question.freshness, codes))
     };
     state.memory.answer(&tag, &headers, compute).await
 }
 
 fn heat_table(items: &[HourOfWeek], metrics: &[&'static Metric], dimensions: &[Dimension]) -> (Head, Vec<Vec<Cell>>) {
-    let counts = ["weekday", "hour", "hour_count", "complete_hour_count"];
-    let mut head: Head = counts.iter().map(|name| ((*name).to_owned(), Kind::Integer)).collect();
-    head.extend(dimensions.iter().map(|dimension| (dimension.as_str().to_owned(), Kind::Text)));
+    let of_clock = [Dimension::LocalWeekday, Dimension::LocalHour];
+    let names: Vec<&str> = of_clock.iter().chain(dimensions).map(|dimension| dimension.as_str()).collect();
+    let mut head: Head = names.iter().map(|name| ((*name).to_owned(), Kind::Text)).collect();
+    head.extend(["hour_count", "complete_hour_count"].map(|name| (name.to_owned(), Kind::Integer)));
     for metric in metrics {
         head.push((metric.id.to_owned(), Kind::Decimal));
         head.push((format!("{}_unknown_count", metric.id), Kind::Integer));
@@ -196,9 +204,8 @@ fn heat_table(items: &[HourOfWeek], metrics: &[&'static Metric], dimensions: &[D
     }
     let none = Value::default();
     let row = |item: &HourOfWeek| {
-        let counts = [item.weekday, item.hour, item.hour_count, item.complete_hour_count];
-        let mut row: Vec<Cell> = counts.iter().map(|count| Cell::Integer(i64::from(*count))).collect();
-        row.extend(dimensions.iter().map(|d| item.dimensions.get(d.as_str()).cloned().flatten().cell()));
+        let mut row: Vec<Cell> = names.iter().map(|name| item.dimensions.get(name).cloned().flatten().cell()).collect();
+        row.extend([item.hour_count, item.complete_hour_count].map(|count| Cell::Integer(i64::from(count))));
         for metric in metrics {
             let value = item.values.get(metric.id).unwrap_or(&none);
             row.extend([value.value.cell(), value.unknown_count.cell(), value.reason.cell()]);

@@ -151,14 +151,15 @@ pub(crate) async fn ask_explanation(
         body::note_unknown_fields(others, "", MetricQuestion::FIELDS, &mut faults);
         body::query(&asked.question(), &mut faults)
     } else {
-        body::read(&body, &mut faults)
+        body::read(&body, "", &mut faults)
     };
     let values = choose(&mut raw_query, asked.group.value.as_ref(), &location(&asked.group), &mut faults);
     respond(&state, Asking { raw_query, values, since, drivers }, faults).await
 }
 
 /// Fields of a query about many values that a query about one value may not have.
-const NOT_OF_ONE_FIGURE: [&str; 5] = ["dimensions", "compare", "totals_by", "top", "require_fresh"];
+const NOT_OF_ONE_FIGURE: [&str; 9] =
+    ["dimensions", "compare", "totals_by", "top", "order_by", "limit", "shape", "titles", "require_fresh"];
 
 /// An explanation as it was requested.
 struct Asking {

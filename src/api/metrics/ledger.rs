@@ -6,17 +6,19 @@ use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
 
 use crate::api::etag::EntityTag;
-use crate::api::formats::cell::{Column, columns};
+use crate::api::formats::cell::{Column, columns, with_local_date};
 use crate::api::formats::list::{self, Pages};
 use crate::api::formats::{Form, FormParameter, describe};
+use crate::api::metrics::question::conditions;
+use crate::api::metrics::question::parameters::FieldParameters;
 use crate::api::page::{KeyInRange, List, PageParameters, PageRequest};
-use crate::api::parameters::filters::FilterParameters;
-use crate::api::parameters::time::TimeParameters;
+use crate::api::parameters::time::{TimeParameters, When};
 use crate::api::parameters::values::words;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
@@ -25,7 +27,7 @@ use crate::api::state::ForCaller;
 use crate::query::ReadError;
 use crate::query::freshness::Freshness;
 use crate::query::ledger::{self, KINDS, LedgerKey, LedgerLine};
-use crate::query::sessions::SessionFilter;
+use crate::query::sessions::list::SessionFilter;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -38,7 +40,7 @@ pub(crate) struct KindParameter {
 parameter_groups! {
     LedgerParameters {
         kind: KindParameter,
-        filters: FilterParameters,
+        fields: FieldParameters,
         time: TimeParameters,
         page: PageParameters,
         form: FormParameter,
@@ -54,7 +56,7 @@ parameter_groups! {
 /// different bases without saying so. As a table, without `limit` and `cursor`, it contains the whole list.
 #[utoipa::path(
     get, path = "/v1/minutes/ledger", tag = "figures",
-    params(KindParameter, FilterParameters, TimeParameters, PageParameters, FormParameter),
+    params(KindParameter, FieldParameters, TimeParameters, PageParameters, FormParameter),
     responses(
         (status = 200, description = "A page of the ledger. The Link header names the next page.", content((List<LedgerLine> = "application/json", example = json!({
             "items": [{"started_at": "2026-11-18T10:00:00Z", "session_id": 42, "source": "rtk-prod", "provider": "realtimekit",
@@ -75,16 +77,12 @@ pub(crate) async fn list_ledger(
     Asked { given, mut faults }: Asked<LedgerParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
-    let range = given.time.read(state.default_zone, now, &mut faults).range;
+    let When { range, zone } = given.time.read(state.default_zone, now, &mut faults);
     let catalog = state.catalog(range).await?;
-    let sources = catalog.select(&given.filters.sources(&catalog, &mut faults));
-    let filter = SessionFilter {
-        source_ids: Some(sources.iter().map(|source| source.source_id).collect()),
-        channels: given.filters.channels(),
-        outcomes: given.filters.outcomes(&mut faults),
-        session_kinds: given.filters.session_kinds(&mut faults),
-        ..SessionFilter::default()
-    };
+    let conditions = conditions::read(&given.fields.said(), &catalog, &mut faults);
+    let sources = catalog.select(&conditions.sources);
+    let source_ids = Some(sources.iter().map(|source| source.source_id).collect());
+    let filter = SessionFilter { source_ids, conditions, ..SessionFilter::default() };
     let kinds = words("minutes_kind", given.kind.minutes_kind.as_deref(), &KINDS, &mut faults);
     let form = given.form.read(&headers, &mut faults);
     // bound to the time parameters as given: a named range moves on between pages
@@ -110,11 +108,11 @@ pub(crate) async fn list_ledger(
     }
     let whole = WholeLedger { pool: state.pool, filter, kinds };
     if form != Form::Json && !given.page.is_said() {
-        return Ok(describe(tag.mark(list::whole(form, ledger_columns(), whole).await?), &freshness, []));
+        return Ok(describe(tag.mark(list::whole(form, ledger_columns(zone), whole).await?), &freshness, []));
     }
     let items = whole.read(after, page.to_read()).await?;
-    let (items, page) = page.cut(items, |last| KeyInRange::of(started, WholeLedger::key(last)));
-    Ok(tag.mark(list::page(form, &ledger_columns(), &List { items, page, freshness }, &uri)?))
+    let (items, page) = page.cut(items, |last| KeyInRange::of(started, whole.key(last)));
+    Ok(tag.mark(list::page(form, &ledger_columns(zone), &List { items, page, freshness }, &uri)?))
 }
 
 /// All lines that pass a filter.
@@ -128,7 +126,7 @@ impl Pages for WholeLedger {
     type Item = LedgerLine;
     type Key = LedgerKey;
 
-    fn key(item: &LedgerLine) -> LedgerKey {
+    fn key(&self, item: &LedgerLine) -> LedgerKey {
         (item.started_at, item.session_id, item.minutes_kind.clone())
     }
 
@@ -137,9 +135,9 @@ impl Pages for WholeLedger {
     }
 }
 
-/// Returns the columns of a line, as in JSON.
-fn ledger_columns() -> Vec<Column<LedgerLine>> {
-    columns!(LedgerLine {
+/// Returns the columns of a line, as in JSON, with its local date.
+fn ledger_columns(zone: Tz) -> Vec<Column<LedgerLine>> {
+    let columns = columns!(LedgerLine {
         started_at,
         session_id,
         source,
@@ -154,5 +152,6 @@ fn ledger_columns() -> Vec<Column<LedgerLine>> {
         rounded_minutes,
         difference_minutes,
         difference_class,
-    })
+    });
+    with_local_date(columns, "started_at", zone, |line: &LedgerLine| line.started_at)
 }

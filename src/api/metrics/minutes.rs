@@ -10,13 +10,12 @@ use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
     AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
 };
-use crate::api::metrics::{example, respond_by_provider};
+use crate::api::metrics::{Shaped, example, respond_by_provider};
 use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
 use crate::api::state::ForCaller;
-use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "minutes_consumed,elapsed_minutes";
 
@@ -28,7 +27,7 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
     get, path = "/v1/minutes", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The minutes. As a table: a row for each bucket and group.", content(
-            (Answer = "application/json", example = json!(example())),
+            (Shaped = "application/json", example = json!(example())),
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,elapsed_minutes,elapsed_minutes_unknown_count,elapsed_minutes_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,,212.5,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),

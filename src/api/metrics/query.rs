@@ -19,14 +19,13 @@ use crate::api::metrics::question::parameters::{
 };
 use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::metrics::question::schema::MetricQuestion;
-use crate::api::metrics::{example, respond};
+use crate::api::metrics::{Shaped, example, respond};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{AskProblems, FigureProblems};
 use crate::api::state::{ApiState, ForCaller};
 use crate::query::bucket::Granularity;
-use crate::query::metrics::answer::Answer;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -55,7 +54,7 @@ parameter_groups! {
     params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
-            (Answer = "application/json", example = json!(example())),
+            (Shaped = "application/json", example = json!(example())),
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
@@ -88,7 +87,7 @@ pub(crate) async fn query_metrics(
     })),
     responses(
         (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
-            (Answer = "application/json", example = json!(example())),
+            (Shaped = "application/json", example = json!(example())),
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
@@ -102,7 +101,7 @@ pub(crate) async fn ask_metrics(
     Asked { given, mut faults }: Asked<FormParameter>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let raw_query = body::read(&body, &mut faults);
+    let raw_query = body::read(&body, "", &mut faults);
     respond(&state, &headers, &raw_query, Granularity::None, &given, faults).await
 }
 

@@ -3,11 +3,13 @@
 //! They are generated from the registry, so the text matches what the values follow. The providers of a metric
 //! come from the configured sources.
 
-use axum::Json;
 use axum::extract::Path;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::etag::EntityTag;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
@@ -115,21 +117,25 @@ impl MetricDefinition {
             "page": {"has_more": false, "next": null},
             "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
         })),
+        (status = 304, description = "The response has not changed."),
         ReadProblems
     )
 )]
 pub(crate) async fn list_metrics(
     ForCaller(state): ForCaller,
+    headers: HeaderMap,
     asked: Asked<NoParameters>,
-) -> Result<Json<List<MetricDefinition>>, ApiError> {
+) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let catalog = state.catalog(None).await?;
     let sources = catalog.select(&SourceFilter::default());
-    Ok(Json(List {
+    let list = List {
         items: metrics().map(|metric| MetricDefinition::of(metric, &catalog)).collect(),
         page: Page::default(),
         freshness: Freshness::of(&catalog, &sources, state.clock.now()),
-    }))
+    };
+    // time alone may change the freshness
+    Ok(EntityTag::respond(&headers, true, &list))
 }
 
 /// Metric definition
@@ -149,18 +155,20 @@ pub(crate) async fn list_metrics(
             "dimensions": ["provider", "source", "channel"], "overlapping_dimensions": [], "attributions": ["start"],
             "is_kept": true
         })),
+        (status = 304, description = "The response has not changed."),
         ReadProblems
     )
 )]
 pub(crate) async fn read_metric(
     ForCaller(state): ForCaller,
     Path(metric_id): Path<String>,
+    headers: HeaderMap,
     asked: Asked<NoParameters>,
-) -> Result<Json<MetricDefinition>, ApiError> {
+) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let Some(metric) = metric(&metric_id) else {
         return Err(ApiError::NotFound(format!("There is no metric {metric_id}; see /v1/metrics.")));
     };
     let catalog = state.catalog(None).await?;
-    Ok(Json(MetricDefinition::of(metric, &catalog)))
+    Ok(EntityTag::respond(&headers, true, &MetricDefinition::of(metric, &catalog)))
 }

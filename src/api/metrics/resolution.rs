@@ -10,13 +10,12 @@ use crate::api::formats::FormParameter;
 use crate::api::metrics::question::parameters::{
     AsOfParameter, FieldParameters, GranularityParameter, MetricParameters, ShapeParameters,
 };
-use crate::api::metrics::{example, respond_by_provider};
+use crate::api::metrics::{Shaped, example, respond_by_provider};
 use crate::api::parameters::Asked;
 use crate::api::parameters::time::TimeParameters;
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FigureProblems;
 use crate::api::state::ForCaller;
-use crate::query::metrics::answer::Answer;
 
 const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
 
@@ -28,7 +27,7 @@ const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
     get, path = "/v1/resolution", tag = "figures", params(TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),
     responses(
         (status = 200, description = "The parts and the rate. As a table: a row for each bucket and group.", content(
-            (Answer = "application/json", example = json!(example())),
+            (Shaped = "application/json", example = json!(example())),
             (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,resolved_sessions,resolved_sessions_unknown_count,resolved_sessions_reason,unresolved_sessions,unresolved_sessions_unknown_count,unresolved_sessions_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,konvo,83,2,,28,2,,0.747747748,83,111,2,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),

@@ -7,20 +7,24 @@ use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 
-use crate::api::formats::cell::{Column, columns};
-use crate::api::formats::{FormParameter, list};
-use crate::api::metrics::figure::{FigureChoice, FigureParameters, subject};
+use crate::api::formats::cell::{Column, columns, with_local_date};
+use crate::api::formats::list::{self, Pages};
+use crate::api::formats::{Form, FormParameter, describe};
+use crate::api::metrics::figure::{FigureChoice, FigureParameters, Values, subject};
 use crate::api::metrics::question::parameters::{AsOfParameter, FieldParameters};
 use crate::api::metrics::question::raw_query::RawQuery;
-use crate::api::metrics::question::understand;
+use crate::api::metrics::question::{Understood, understand};
 use crate::api::page::{List, PageParameters, PageRequest};
 use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
 use crate::api::state::ForCaller;
+use crate::query::ReadError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::freshness::Freshness;
 use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
@@ -55,7 +59,8 @@ fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
 /// contributions together are the value, of a ratio divided by all denominators. Rows whose contribution is missing are
 /// marked `is_unknown`; sessions whose messages or participants were never read have no rows. Of a maximum, the rows
 /// are those present when it was first reached; of a percentile, the values it lies between; of distinct people, the
-/// first row of each. By time, oldest first. `rows_link` of a response links here. A table is one page too.
+/// first row of each. By time, oldest first. `rows_link` of a response links here. As a table, without
+/// `limit` and `cursor`, the response contains all rows; with one of them, a page.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, PageParameters, FormParameter),
@@ -92,21 +97,46 @@ pub(crate) async fn list_rows(
         understood.query.range = TimeRange { from, to };
     }
     let (now, catalog) = (understood.now, &understood.catalog);
-    let Some(subject) = subject(&understood, values) else {
+    let Some(subject) = subject(&understood, values.clone()) else {
         return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
+    let (range, columns) = (subject.query.range, row_columns(understood.query.zone));
+    let freshness = Freshness::over(catalog, &subject.sources, Some(range), now);
+    if form != Form::Json && !given.page.is_said() {
+        let whole = WholeRows { pool: state.pool, understood, values };
+        return Ok(describe(list::whole(form, columns, whole).await?, &freshness, []));
+    }
     let after = page.after.as_ref().map(|after| after.row.clone());
     let items = rows(&Snapshot::take(&state.pool).await?, &subject, after, page.to_read(), now).await?;
-    let range = subject.query.range;
     let (items, page) =
         page.cut(items, |last| KeysetPosition { range: (range.from, range.to), row: last.position.clone() });
-    let freshness = Freshness::over(catalog, &subject.sources, Some(range), now);
-    list::page(form, &row_columns(), &List { items, page, freshness }, &uri)
+    list::page(form, &columns, &List { items, page, freshness }, &uri)
 }
 
-/// Returns the columns of a row, as in JSON.
-fn row_columns() -> Vec<Column<ContributingRow>> {
-    columns!(ContributingRow {
+/// All rows behind a value.
+struct WholeRows {
+    pool: PgPool,
+    understood: Understood,
+    values: Values,
+}
+
+impl Pages for WholeRows {
+    type Item = ContributingRow;
+    type Key = RowPosition;
+
+    fn key(&self, item: &ContributingRow) -> RowPosition {
+        item.position.clone()
+    }
+
+    async fn read(&self, after: Option<RowPosition>, limit: i64) -> Result<Vec<ContributingRow>, ReadError> {
+        let Some(subject) = subject(&self.understood, self.values.clone()) else { return Ok(Vec::new()) };
+        rows(&Snapshot::take(&self.pool).await?, &subject, after, limit, self.understood.now).await
+    }
+}
+
+/// Returns the columns of a row, as in JSON, with its local date.
+fn row_columns(zone: Tz) -> Vec<Column<ContributingRow>> {
+    let columns = columns!(ContributingRow {
         at,
         session_id,
         source,
@@ -120,5 +150,6 @@ fn row_columns() -> Vec<Column<ContributingRow>> {
         contribution,
         denominator,
         is_unknown,
-    })
+    });
+    with_local_date(columns, "at", zone, |row: &ContributingRow| row.at)
 }

@@ -6,7 +6,6 @@
 
 pub(crate) mod duration;
 mod faults;
-pub(crate) mod filters;
 pub(crate) mod path;
 pub(crate) mod time;
 pub(crate) mod values;

@@ -3,7 +3,7 @@
 //! A comma-separated list means "any of these". Words of a closed list are checked, so that a mistyped filter
 //! is a fault and not an empty answer.
 
-use crate::api::parameters::Faults;
+use crate::api::parameters::{Faults, Said};
 
 /// Returns the values of a comma-separated list, without duplicates, in their order.
 pub(crate) fn list(text: Option<&str>) -> Vec<String> {
@@ -39,4 +39,12 @@ pub(crate) fn switch(parameter: &str, text: Option<&str>, faults: &mut Faults) -
             false
         }
     }
+}
+
+/// Reads a switch at its location.
+pub(crate) fn flag(said: &Said, faults: &mut Faults) -> bool {
+    if !["true", "false"].contains(&said.text.as_str()) {
+        faults.note_unknown(&said.at, "unknown_value", &said.text, ["true", "false"]);
+    }
+    said.text == "true"
 }

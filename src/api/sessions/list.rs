@@ -11,30 +11,31 @@ use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
 
+use crate::api::access::guard::Content;
 use crate::api::etag::EntityTag;
-use crate::api::formats::cell::{Column, columns};
 use crate::api::formats::list::{self, Pages};
 use crate::api::formats::{Form, FormParameter, describe};
+use crate::api::metrics::question::conditions;
+use crate::api::metrics::question::parameters::FieldParameters;
 use crate::api::page::{KeyInRange, List, PageParameters, PageRequest};
-use crate::api::parameters::filters::{FilterParameters, session_states};
 use crate::api::parameters::time::{TimeParameters, When, between};
 use crate::api::parameters::values::{self, switch};
 use crate::api::parameters::{Asked, Faults, Said, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::{ApiState, ForCaller};
+use crate::api::sessions::columns::session_columns;
+use crate::api::sessions::titles::TitlesParameter;
+use crate::api::state::ForCaller;
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
 use crate::query::range::TimeRange;
-use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOrder};
+use crate::query::sessions::list::{SessionFilter, SessionKey, SessionOrder, SessionPart, SortField, SortValue};
+use crate::query::sessions::{self, Session};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SessionChoice {
-    /// `live`, `ended`, `open`, `never_started`, `unknown`; comma-separated.
-    #[param(example = "live,open")]
-    session_state: Option<String>,
     /// The providers' ids, verbatim, comma-separated.
     #[param(example = "chat-8f2")]
     provider_session_id: Option<String>,
@@ -47,14 +48,50 @@ pub(crate) struct SessionChoice {
     /// End of the range, in the form of `to`.
     #[param(example = "2026-11-21")]
     started_to: Option<String>,
-    /// `-started_at` (newest first, the default) or `started_at`.
-    #[param(example = "-started_at")]
+    /// `started_at`, `ended_at`, `minutes_consumed` or `message_count`; with `-` before it the greatest first. Sessions
+    /// without the field come last. Default: `-started_at`.
+    #[param(example = "-minutes_consumed")]
     sort: Option<String>,
+}
+
+/// Conditions on what a session has several of; one of the values is enough.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PartParameters {
+    /// Permissions of a participant, comma-separated.
+    preset_name: Option<String>,
+    /// Countries of a participant, ISO 3166 alpha-2, comma-separated.
+    country_code: Option<String>,
+    /// Operating systems of a participant, comma-separated.
+    device_os: Option<String>,
+    /// Kinds of network of a participant, comma-separated.
+    network_type: Option<String>,
+    /// Kinds of step of a chat, comma-separated.
+    trail_step: Option<String>,
+    /// Pseudonyms of a speaker, comma-separated.
+    speaker_id: Option<String>,
+}
+
+impl PartParameters {
+    fn read(&self) -> Vec<(SessionPart, Vec<String>)> {
+        let parts = [
+            (SessionPart::PresetName, &self.preset_name),
+            (SessionPart::CountryCode, &self.country_code),
+            (SessionPart::DeviceOs, &self.device_os),
+            (SessionPart::NetworkType, &self.network_type),
+            (SessionPart::TrailStep, &self.trail_step),
+            (SessionPart::SpeakerId, &self.speaker_id),
+        ];
+        let parts = parts.into_iter().map(|(part, text)| (part, values::list(text.as_deref())));
+        parts.filter(|(_, values)| !values.is_empty()).collect()
+    }
 }
 
 parameter_groups! {
     SessionParameters {
-        filters: FilterParameters,
+        fields: FieldParameters,
+        parts: PartParameters,
+        titles: TitlesParameter,
         choice: SessionChoice,
         time: TimeParameters,
         page: PageParameters,
@@ -63,8 +100,7 @@ parameter_groups! {
 }
 
 impl SessionParameters {
-    fn started(&self, state: &ApiState, now: DateTime<Utc>, faults: &mut Faults) -> Option<TimeRange> {
-        let When { range, zone } = self.time.read(state.default_zone, now, faults);
+    fn started(&self, When { range, zone }: When, now: DateTime<Utc>, faults: &mut Faults) -> Option<TimeRange> {
         let (from, to) = (self.choice.started_from.as_deref(), self.choice.started_to.as_deref());
         if from.is_none() && to.is_none() {
             return range;
@@ -85,14 +121,13 @@ impl SessionParameters {
     }
 
     fn filter(&self, catalog: &Catalog, faults: &mut Faults) -> SessionFilter {
-        let sources = self.filters.sources(catalog, faults);
-        let ids = || catalog.select(&sources).iter().map(|source| source.source_id).collect();
+        let conditions = conditions::read(&self.fields.said(), catalog, faults);
+        let sources = &conditions.sources;
+        let ids = || catalog.select(sources).iter().map(|source| source.source_id).collect();
         SessionFilter {
             source_ids: (!sources.is_empty()).then(ids),
-            channels: self.filters.channels(),
-            outcomes: self.filters.outcomes(faults),
-            session_states: session_states(self.choice.session_state.as_deref(), faults),
-            session_kinds: self.filters.session_kinds(faults),
+            conditions: conditions.clone(),
+            parts: self.parts.read(),
             provider_session_ids: values::list(self.choice.provider_session_id.as_deref()),
             has_transcript: self.has_transcript(faults),
             started: None,
@@ -105,25 +140,26 @@ impl SessionParameters {
     }
 
     fn order(&self, faults: &mut Faults) -> SessionOrder {
-        match self.choice.sort.as_deref() {
-            None | Some("-started_at") => SessionOrder::NewestFirst,
-            Some("started_at") => SessionOrder::OldestFirst,
-            Some(other) => {
-                faults.note_unknown("sort", "unknown_value", other, ["-started_at", "started_at"]);
-                SessionOrder::NewestFirst
-            }
+        let text = self.choice.sort.as_deref().unwrap_or("-started_at");
+        let (is_descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
+        let by = SortField::ALL.into_iter().find(|field| field.as_str() == name);
+        if by.is_none() {
+            faults.note_unknown("sort", "unknown_value", name, SortField::ALL.map(SortField::as_str));
         }
+        SessionOrder { by: by.unwrap_or(SortField::StartedAt), is_descending }
     }
 }
 
 /// List sessions
 ///
-/// By start, newest first unless `sort` is given. Breakout rooms are listed and marked `is_part_of_session`;
-/// sessions that a provider no longer lists are left out. `If-None-Match` with the `ETag` of an earlier response
+/// By start, newest first unless `sort` is given. The filters are those of metric queries, and of what a session has
+/// several of. Breakout rooms are listed and marked `is_part_of_session`; sessions that a provider no longer lists are
+/// left out. By start a page costs the same at any depth; by another field all sessions of the range are sorted, and
+/// one that changes meanwhile may be missed or repeated. `If-None-Match` with the `ETag` of an earlier response
 /// costs one small look-up. As a table, without `limit` and `cursor`, the response contains the whole list; with
 /// one of them, a page of it.
 #[utoipa::path(
-    get, path = "/v1/sessions", tag = "sessions", params(FilterParameters, SessionChoice, TimeParameters, PageParameters, FormParameter),
+    get, path = "/v1/sessions", tag = "sessions", params(FieldParameters, PartParameters, SessionChoice, TitlesParameter, TimeParameters, PageParameters, FormParameter),
     responses(
         (status = 200, description = "A page of sessions. The Link header names the next page.", content((List<Session> = "application/json", example = json!({
             "items": [{"session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
@@ -144,7 +180,8 @@ pub(crate) async fn list_sessions(
     Asked { given, mut faults }: Asked<SessionParameters>,
 ) -> Result<Response, ApiError> {
     let now = state.clock.now();
-    let started = given.started(&state, now, &mut faults);
+    let when = given.time.read(state.default_zone, now, &mut faults);
+    let started = given.started(when, now, &mut faults);
     let catalog = state.catalog(started).await?;
     let filter = given.filter(&catalog, &mut faults);
     let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
@@ -153,7 +190,15 @@ pub(crate) async fn list_sessions(
     // the cursor carries the range of the first page
     let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
     let page = PageRequest::<KeyInRange<SessionKey>>::of_limit(&given.page, limit, question, &mut faults);
-    page.check_instant(|after| after.key.0, &mut faults);
+    page.check(|after| order.can_have(&after.key), &mut faults);
+    page.check_instant(
+        |after| match &after.key.value {
+            Some(SortValue::Instant(at)) => *at,
+            _ => now,
+        },
+        &mut faults,
+    );
+    let with_titles = given.titles.read(&state.caller, &mut faults);
     faults.refuse()?;
     let form = form?;
     let started = page.after.as_ref().map_or(started, KeyInRange::range);
@@ -164,22 +209,24 @@ pub(crate) async fn list_sessions(
     let at = |at| Freshness::over(&catalog, &sources, started, at);
     let freshness = at(now);
     let is_brief = freshness != at(now + TimeDelta::minutes(1));
-    let after = page.after.as_ref().map(|after| after.key);
+    let after = page.after.as_ref().map(|after| after.key.clone());
     let tag = EntityTag::of(
         &catalog,
-        &format!("{} {started:?} {limit} {after:?} {:?} {form:?}", page.question(), freshness.state),
+        &format!("{} {started:?} {limit} {after:?} {:?} {form:?} {with_titles}", page.question(), freshness.state),
     )
-    .brief_if(is_brief);
+    .brief_if(is_brief || with_titles);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
-    let whole = WholeList { pool: state.pool, filter, order };
-    if form != Form::Json && !given.page.is_said() {
-        return Ok(describe(tag.mark(list::whole(form, session_columns(), whole).await?), &freshness, []));
-    }
-    let items = whole.read(after, page.to_read()).await?;
-    let (items, page) = page.cut(items, |last| KeyInRange::of(started, WholeList::key(last)));
-    Ok(tag.mark(list::page(form, &session_columns(), &List { items, page, freshness }, &uri)?))
+    let (whole, columns) = (WholeList { pool: state.pool, filter, order, with_titles }, session_columns(when.zone));
+    let response = if form != Form::Json && !given.page.is_said() {
+        describe(list::whole(form, columns, whole).await?, &freshness, [])
+    } else {
+        let items = whole.read(after, page.to_read()).await?;
+        let (items, page) = page.cut(items, |last| KeyInRange::of(started, order.key(last)));
+        list::page(form, &columns, &List { items, page, freshness }, &uri)?
+    };
+    Ok(if with_titles { Content::mark(tag.mark(response)) } else { tag.mark(response) })
 }
 
 /// All sessions that pass a filter.
@@ -187,71 +234,18 @@ struct WholeList {
     pool: PgPool,
     filter: SessionFilter,
     order: SessionOrder,
+    with_titles: bool,
 }
 
 impl Pages for WholeList {
     type Item = Session;
     type Key = SessionKey;
 
-    fn key(item: &Session) -> SessionKey {
-        (item.started_at, item.session_id)
+    fn key(&self, item: &Session) -> SessionKey {
+        self.order.key(item)
     }
 
     async fn read(&self, after: Option<SessionKey>, limit: i64) -> Result<Vec<Session>, ReadError> {
-        sessions::list(&self.pool, &self.filter, self.order, after, limit).await
+        sessions::list::list(&self.pool, &self.filter, self.order, after, limit, self.with_titles).await
     }
-}
-
-/// Returns the columns of a session, as in JSON.
-fn session_columns() -> Vec<Column<Session>> {
-    columns!(Session {
-        session_id,
-        source,
-        provider,
-        provider_session_id,
-        session_kind,
-        session_state,
-        provider_status,
-        outcome,
-        is_flagged_unresolved,
-        channel,
-        person_id,
-        parent_session_id,
-        is_part_of_session,
-        group_key,
-        created_at,
-        started_at,
-        ended_at,
-        ended_at_source,
-        completed_at,
-        last_activity_at,
-        duration_seconds,
-        minutes_consumed,
-        minutes_basis,
-        elapsed_minutes,
-        is_provisional,
-        max_concurrent_participants,
-        total_participants,
-        message_count,
-        user_message_count,
-        assistant_message_count,
-        user_word_count,
-        assistant_word_count,
-        first_response_seconds,
-        participant_count,
-        person_count,
-        participant_minutes,
-        peak_participants,
-        unexplained_minutes,
-        unexplained_minutes_class,
-        transcript_state,
-        transcript_word_count,
-        summary_state,
-        chat_state,
-        quality_report_count,
-        provider_updated_at,
-        first_seen_at,
-        last_changed_at,
-        is_deleted_at_provider,
-    })
 }

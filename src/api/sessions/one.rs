@@ -4,11 +4,14 @@
 //! parameter `provider_session_id` of the list finds it.
 
 use axum::Json;
+use axum::response::{IntoResponse, Response};
 
+use crate::api::access::guard::Content;
+use crate::api::parameters::Asked;
 use crate::api::parameters::path::SessionId;
-use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
+use crate::api::sessions::titles::TitlesParameter;
 use crate::api::state::ForCaller;
 use crate::query::sessions::{self, Session};
 
@@ -17,7 +20,7 @@ use crate::query::sessions::{self, Session};
 /// One session, also one that its provider no longer lists.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}", tag = "sessions",
-    params(("session_id" = i64, Path, description = "Number of the session.", example = 42)),
+    params(("session_id" = i64, Path, description = "Number of the session.", example = 42), TitlesParameter),
     responses(
         (status = 200, description = "The session.", body = Session, example = json!({
             "session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
@@ -32,9 +35,12 @@ use crate::query::sessions::{self, Session};
 pub(crate) async fn read_session(
     ForCaller(state): ForCaller,
     SessionId(session_id): SessionId,
-    asked: Asked<NoParameters>,
-) -> Result<Json<Session>, ApiError> {
-    asked.faults.refuse()?;
-    let session = sessions::find(&state.pool, session_id).await?;
-    session.map(Json).ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))
+    Asked { given, mut faults }: Asked<TitlesParameter>,
+) -> Result<Response, ApiError> {
+    let with_title = given.read(&state.caller, &mut faults);
+    faults.refuse()?;
+    let session = sessions::find(&state.pool, session_id, with_title).await?;
+    let session = session.ok_or_else(|| ApiError::NotFound(format!("There is no session {session_id}.")))?;
+    let response = Json(session).into_response();
+    Ok(if with_title { Content::mark(response) } else { response })
 }

@@ -111,7 +111,7 @@ dimensions! {
     /// The provider's own word for the kind of meeting.
     SessionType = "session_type", Session, Some(SESSION_TYPE), Requires::Meetings;
     /// Reason for the difference between the billed minutes and those of the participants.
-    UnexplainedClass = "unexplained_class", Session, Some(UNEXPLAINED_MINUTES_CLASS), PARTICIPANTS;
+    UnexplainedClass = "unexplained_minutes_class", Session, Some(UNEXPLAINED_MINUTES_CLASS), PARTICIPANTS;
     /// State of the session's transcript.
     TranscriptState = "transcript_state", Session, Some(TRANSCRIPT_STATE), TRANSCRIPT;
     /// Permissions of a participant.

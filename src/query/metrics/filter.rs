@@ -39,6 +39,10 @@ pub enum Test {
     IsNull,
     /// It has a value.
     IsNotNull,
+    /// It contains one of these, in any case of letters.
+    Contains(Vec<String>),
+    /// It begins with one of these, in any case of letters.
+    StartsWith(Vec<String>),
 }
 
 impl Test {
@@ -49,14 +53,26 @@ impl Test {
             Self::NotIn(_) => "not_in",
             Self::IsNull => "is_null",
             Self::IsNotNull => "is_not_null",
+            Self::Contains(_) => "contains",
+            Self::StartsWith(_) => "starts_with",
         }
     }
 
     /// Returns the values it compares with.
     pub fn values(&self) -> &[String] {
         match self {
-            Self::In(values) | Self::NotIn(values) => values,
+            Self::In(values) | Self::NotIn(values) | Self::Contains(values) | Self::StartsWith(values) => values,
             Self::IsNull | Self::IsNotNull => &[],
+        }
+    }
+
+    /// Returns the values as the database compares with them: parts of texts become patterns of `ilike`.
+    pub(super) fn operands(&self) -> Vec<String> {
+        let escaped = |part: &String| part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        match self {
+            Self::Contains(parts) => parts.iter().map(|part| format!("%{}%", escaped(part))).collect(),
+            Self::StartsWith(parts) => parts.iter().map(|part| format!("{}%", escaped(part))).collect(),
+            other => other.values().to_vec(),
         }
     }
 }
@@ -77,7 +93,9 @@ impl MetricFilter {
         self.conditions.iter().all(|Condition { field, test }| match (field, test) {
             (Dimension::Outcome, Test::In(outcomes)) => source.can_hold(&[], outcomes),
             (Dimension::SessionKind, Test::In(kinds)) => source.can_hold(kinds, &[]),
-            (field, Test::In(_) | Test::IsNotNull) => field.requires().of(source) != Applicability::NotApplicable,
+            (field, Test::In(_) | Test::IsNotNull | Test::Contains(_) | Test::StartsWith(_)) => {
+                field.requires().of(source) != Applicability::NotApplicable
+            }
             (_, Test::NotIn(_) | Test::IsNull) => true,
         })
     }

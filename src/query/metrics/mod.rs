@@ -28,7 +28,7 @@ pub mod run;
 pub mod sql;
 pub mod time_column;
 
-pub use self::response::{answer, hour_of_week, request_echo, value};
+pub use self::response::{answer, hour_of_week, request_echo, series, value};
 
 use chrono::{DateTime, Utc};
 
@@ -84,5 +84,7 @@ pub async fn answer(
         known_at,
         currency: currency.as_deref(),
     };
-    response::assemble(&parts, (query, &findings), before)
+    let mut answer = response::assemble(&parts, (query, &findings), before)?;
+    response::order::arrange(query, &mut answer);
+    Ok(answer)
 }

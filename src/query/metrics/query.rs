@@ -51,6 +51,10 @@ pub struct MetricQuery {
     pub totals_by: Vec<Dimension>,
     /// The groups that are shown separately; `None`: all.
     pub top: Option<Top>,
+    /// The order of the groups; `None`: by name, or by rank with `top`.
+    pub order: Option<Order>,
+    /// Most groups of the answer; `None`: all.
+    pub limit: Option<usize>,
     /// The period to compare with.
     pub comparison: Option<Comparison>,
 }
@@ -64,6 +68,26 @@ pub struct Top {
     pub by: &'static Metric,
     /// Number of groups.
     pub count: usize,
+    /// Whether sessions without a value are a group of their own; otherwise they are among the others.
+    pub includes_missing: bool,
+}
+
+/// Order of the groups of an answer. Values that are missing come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// The sort key.
+    pub by: OrderBy,
+    /// Greatest first.
+    pub is_descending: bool,
+}
+
+/// Sort key of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderBy {
+    /// The value over the whole range.
+    Metric(&'static Metric),
+    /// The value of a dimension.
+    Dimension(Dimension),
 }
 
 /// A view of a query: some of its dimensions, in its buckets or over the whole range.

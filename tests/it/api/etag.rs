@@ -54,3 +54,19 @@ async fn an_unchanged_response_is_not_sent_again() {
     let other = format!("{past}&granularity=week");
     assert_eq!(api.send("GET", &other, &[("if-none-match", &past_tag)]).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn freshness_metrics_and_the_description_have_tags() {
+    let api = Api::new().await;
+    for path in ["/v1/freshness", "/v1/metrics", "/v1/metrics/sessions", "/openapi.json"] {
+        let first = api.send("GET", path, &[]).await;
+        let tag = first.header("etag").to_owned();
+        assert!(tag.starts_with("W/\"") && first.text.starts_with('{'), "{path}: {tag}");
+        assert_eq!(first.header("content-type"), "application/json", "{path}");
+        let held = api.send("GET", path, &[("if-none-match", &tag)]).await;
+        assert_eq!((held.status, held.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{path}");
+    }
+    let tag = api.send("GET", "/v1/freshness", &[]).await.header("etag").to_owned();
+    run(&api, "update ingest.streams set last_success_at = '2026-11-20 11:59Z' where source_id = 3").await;
+    assert_eq!(api.send("GET", "/v1/freshness", &[("if-none-match", &tag)]).await.status, StatusCode::OK);
+}

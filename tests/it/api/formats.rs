@@ -13,9 +13,9 @@ async fn metric_values_are_csv_to_the_letter() {
     let path = format!("{DAY}&{WELL}");
     let csv = api.send("GET", &path, &[("accept", "text/csv; header=present, application/json;q=0.5")]).await;
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
-    let bucket = "2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete";
+    let bucket = "2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete";
     let expected = [
-        "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason".to_owned(),
+        "bucket_start,local_date,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason".to_owned(),
         format!("{bucket},konpro,12.6,,,,,,,not_applicable"),
         format!("{bucket},konvo,,,not_applicable,0.666666667,2,3,1,"),
         format!("{bucket},realtimekit,140.75,,,,,,,not_applicable"),
@@ -118,12 +118,16 @@ async fn rows_behind_a_value_are_a_table_too() {
     let path = "/v1/metrics/rows?metrics=sessions&source=konpro-eu&from=2026-11-18&to=2026-11-19&limit=1";
     let csv = api.send("GET", path, &[("accept", "text/csv")]).await;
     let expected = [
-        "at,session_id,source,provider,provider_session_id,session_kind,session_state,outcome,channel,row_id,contribution,denominator,is_unknown",
-        "2026-11-18T09:00:00Z,21,konpro-eu,konpro,id-21,avatar,ended,not_applicable,,,1,,false",
+        "at,local_date,session_id,source,provider,provider_session_id,session_kind,session_state,outcome,channel,row_id,contribution,denominator,is_unknown",
+        "2026-11-18T09:00:00.000000Z,2026-11-18,21,konpro-eu,konpro,id-21,avatar,ended,not_applicable,,,1,,false",
         "",
     ];
     assert_eq!(csv.text, expected.join("\r\n"));
     assert_eq!(csv.header("data-complete-through"), "2026-11-18T23:00:00Z");
+    // without a limit, all of them
+    let whole = api.send("GET", &path.replace("&limit=1", ""), &[("accept", "text/csv")]).await;
+    assert_eq!((whole.text.lines().count(), whole.header("link")), (3, ""));
+    assert_eq!(whole.header("data-complete-through"), "2026-11-18T23:00:00Z");
     let next = csv.header("link").trim_start_matches('<').split('>').next().unwrap().to_owned();
     let second = api.send("GET", &next, &[("accept", "application/x-ndjson")]).await;
     let line: Value = serde_json::from_str(second.text.trim()).unwrap();
@@ -166,11 +170,12 @@ async fn a_whole_list_is_sent_page_by_page_and_formulas_are_only_text() {
     assert_eq!(ids.len(), 2_500);
     let formula = rows.iter().find(|row| &row[place("provider_session_id")] == "many-7").unwrap();
     assert_eq!(&formula[place("channel")], "'=1+2, \"x\"");
-    assert_eq!(&formula[place("started_at")], "2026-06-01T00:00:02Z");
+    assert_eq!(&formula[place("started_at")], "2026-06-01T00:00:02.000000Z");
     // the columns are the fields of JSON
     let page = api.send("GET", &format!("/v1/sessions?{question}&limit=1"), &[]).await.json();
     let mut fields: Vec<&String> = page["items"][0].as_object().unwrap().keys().collect();
-    let mut columns: Vec<&String> = head.iter().collect();
+    // and the local date
+    let mut columns: Vec<&String> = head.iter().filter(|name| *name != "local_date").collect();
     fields.sort();
     columns.sort();
     assert_eq!(fields, columns);
@@ -182,7 +187,38 @@ async fn a_whole_list_is_sent_page_by_page_and_formulas_are_only_text() {
     assert_eq!(second.text.lines().count(), 2);
     assert!(first.text.lines().all(|line| !second.text.contains(line)));
     let line: Value = serde_json::from_str(first.text.lines().next().unwrap()).unwrap();
+    let mut line = line;
+    assert_eq!(line.as_object_mut().unwrap().remove("local_date"), Some(json!("2026-06-01")));
     assert_eq!(line, page["items"][0]);
+}
+
+#[tokio::test]
+async fn all_rows_behind_a_value_come_as_one_table() {
+    let api = with_many_chats().await;
+    let path = "/v1/metrics/rows?metrics=sessions&source=konvo-eu&from=2026-06-01&to=2026-07-01&zone=UTC";
+    let csv = api.send("GET", &format!("{path}&format=csv"), &[]).await;
+    assert_eq!(csv.status, StatusCode::OK, "{}", csv.text);
+    let mut reader = csv::Reader::from_reader(csv.text.as_bytes());
+    let place = reader.headers().unwrap().iter().position(|name| name == "session_id").unwrap();
+    let ids: std::collections::BTreeSet<String> = reader.records().map(|row| row.unwrap()[place].to_owned()).collect();
+    assert_eq!((ids.len(), csv.text.lines().count()), (2_500, 2_501));
+}
+
+#[tokio::test]
+async fn instants_have_one_form_across_a_change_of_clocks() {
+    let api = Api::new().await;
+    let path = format!(
+        "{QUERY}?metrics=sessions&source=konvo-eu&from=2026-10-24&to=2026-10-27&zone=Europe/Berlin&granularity=day"
+    );
+    let csv = api.send("GET", &format!("{path}&format=csv"), &[]).await;
+    let starts: Vec<String> =
+        csv.text.lines().skip(1).map(|line| line.split(',').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let expected = [
+        "2026-10-23T22:00:00.000000Z 2026-10-24",
+        "2026-10-24T22:00:00.000000Z 2026-10-25",
+        "2026-10-25T23:00:00.000000Z 2026-10-26",
+    ];
+    assert_eq!(starts, expected);
 }
 
 #[cfg(feature = "parquet")]
@@ -200,11 +236,31 @@ async fn parquet_has_the_same_rows_with_types() {
     };
     let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(|row| cells(row.unwrap())).collect();
     assert_eq!(rows.len(), 3);
-    assert_eq!(rows[0]["minutes_consumed"], "12.600000000");
-    assert_eq!(rows[1]["resolution_rate_denominator"], "3.000000000");
+    assert_eq!(rows[0]["minutes_consumed"], "12.6");
+    // a ratio of counts: the parts are whole numbers
+    assert_eq!((&*rows[1]["resolution_rate_denominator"], &*rows[1]["resolution_rate_unknown_count"]), ("3", "1"));
+    assert_eq!(rows[1]["local_date"], "2026-11-18");
     assert_eq!(rows[1]["minutes_consumed"], "null");
     assert_eq!(rows[1]["minutes_consumed_reason"], "\"not_applicable\"");
     assert_eq!(rows[2]["bucket_start"], "2026-11-17 23:00:00.000000 +00:00");
+    let types = |bytes: axum::body::Bytes| {
+        let reader = SerializedFileReader::new(bytes).unwrap();
+        let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
+        let column = |column: &std::sync::Arc<parquet::schema::types::ColumnDescriptor>| {
+            (column.name().to_owned(), format!("{} {}", column.physical_type(), column.converted_type()))
+        };
+        columns.iter().map(column).collect::<std::collections::BTreeMap<String, String>>()
+    };
+    for (numbers, minutes) in [("", "DOUBLE NONE"), ("&numbers=decimal", "FIXED_LEN_BYTE_ARRAY DECIMAL")] {
+        let uri = format!("{DAY}&{WELL}&metrics=sessions,minutes_consumed,resolution_rate&format=parquet{numbers}");
+        let uri = uri.replacen("metrics=minutes_consumed,resolution_rate&", "", 1);
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        let response = api.router.clone().oneshot(request).await.unwrap();
+        let types = types(to_bytes(response.into_body(), usize::MAX).await.unwrap());
+        assert_eq!((&*types["sessions"], &*types["resolution_rate_numerator"]), ("INT64 NONE", "INT64 NONE"));
+        assert_eq!((&*types["minutes_consumed"], &*types["resolution_rate"]), (minutes, minutes));
+        assert_eq!(types["local_date"], "INT32 DATE");
+    }
     let sessions = Request::builder().uri("/v1/sessions?format=parquet").body(Body::empty()).unwrap();
     let bytes = to_bytes(api.router.clone().oneshot(sessions).await.unwrap().into_body(), usize::MAX).await.unwrap();
     let reader = SerializedFileReader::new(bytes).unwrap();

@@ -145,7 +145,7 @@ async fn the_groups_of_every_answer_lead_to_their_rows_and_their_sql() {
         ("minutes_consumed", "provider"),
         ("messages", "source"),
         ("participants", "preset_name"),
-        ("unexplained_minutes", "unexplained_class"),
+        ("unexplained_minutes", "unexplained_minutes_class"),
         ("transcript_words", "speaker_id"),
         ("talk_share", "speaker_id"),
         ("peak_concurrent_participants", "source"),

@@ -117,6 +117,11 @@ async fn a_row_states_its_measure_and_the_reason_of_its_difference() {
     assert!(only.iter().all(|row| row["minutes_kind"] == "consumed") && !only.is_empty());
     // the whole ledger as NDJSON is the same
     let lines = api.send("GET", &format!("/v1/minutes/ledger?{RANGE}&format=ndjson"), &[]).await;
-    let lines: Vec<Value> = lines.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut lines: Vec<Value> = lines.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // but for the local date beside the instant
+    let dates = lines.iter_mut().map(|line| line.as_object_mut().unwrap().remove("local_date").unwrap());
+    assert!(
+        dates.zip(&rows).all(|(date, row)| row["started_at"].as_str().unwrap()[..8] == date.as_str().unwrap()[..8])
+    );
     assert_eq!(lines, rows);
 }

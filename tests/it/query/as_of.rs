@@ -110,7 +110,8 @@ async fn changes_since_yesterday_are_reported() {
 #[tokio::test]
 async fn metrics_without_history_are_refused_with_those_that_have_it() {
     let api = changed().await;
-    let path = "/v1/metrics/query?metrics=messages,sessions&dimensions=unexplained_class&as_known_at=2026-11-19";
+    let path =
+        "/v1/metrics/query?metrics=messages,sessions&dimensions=unexplained_minutes_class&as_known_at=2026-11-19";
     let problem = api.problem(path, 422).await;
     let errors = problem["errors"].as_array().unwrap();
     let details: Vec<&str> = errors.iter().map(|error| error["detail"].as_str().unwrap()).collect();
@@ -118,7 +119,7 @@ async fn metrics_without_history_are_refused_with_those_that_have_it() {
         details.iter().any(|detail| detail.contains("`messages`") && detail.contains("minutes_consumed")),
         "{details:?}"
     );
-    assert!(details.iter().any(|detail| detail.contains("`unexplained_class`")), "{details:?}");
+    assert!(details.iter().any(|detail| detail.contains("`unexplained_minutes_class`")), "{details:?}");
     let problem = api.problem("/v1/metrics/query?metrics=sessions&as_known_at=2026-12-01", 422).await;
     assert_eq!(problem["errors"][0]["code"], "time_in_future");
     let kept = api.get("/v1/metrics").await;

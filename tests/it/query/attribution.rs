@@ -29,6 +29,8 @@ async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Gr
         attribution: how,
         totals_by: Vec::new(),
         top: None,
+        order: None,
+        limit: None,
         comparison: None,
     };
     let catalog =

@@ -159,10 +159,14 @@ async fn hours_of_the_week_combine_all_weeks() {
     let api = Api::in_depth().await;
     let path = "/v1/concurrency?by=hour_of_week&from=2026-11-09&to=2026-11-23&zone=UTC&source=rtk-eu";
     let answer = api.get(path).await;
-    let items = answer["items"].as_array().unwrap();
+    let items = answer["rows"].as_array().unwrap();
     assert_eq!(items.len(), 7 * 24);
-    let hour =
-        |weekday: i64, hour: i64| items.iter().find(|item| item["weekday"] == weekday && item["hour"] == hour).unwrap();
+    let hour = |weekday: i64, hour: i64| {
+        let (weekday, hour) = (weekday.to_string(), format!("{hour:02}"));
+        let is_it =
+            |item: &&Value| item["dimensions"]["local_weekday"] == weekday && item["dimensions"]["local_hour"] == hour;
+        items.iter().find(is_it).unwrap()
+    };
     // two Mondays, one of them empty
     let monday = hour(1, 10);
     assert_eq!((&monday["hour_count"], &monday["complete_hour_count"]), (&json!(2), &json!(2)));
@@ -175,11 +179,14 @@ async fn hours_of_the_week_combine_all_weeks() {
     assert_eq!(answer["query"]["zone"], "UTC");
     // in Kathmandu, 5 h 45 min ahead, ten o'clock UTC is in the hours from 15 and 16
     let kathmandu = api.get(&path.replace("zone=UTC", "zone=Asia/Kathmandu")).await;
-    let peaks: Vec<&Value> = kathmandu["items"]
+    let peaks: Vec<&Value> = kathmandu["rows"]
         .as_array()
         .unwrap()
         .iter()
-        .filter(|item| item["weekday"] == 1 && [15, 16, 17].iter().any(|hour| item["hour"] == *hour))
+        .filter(|item| {
+            item["dimensions"]["local_weekday"] == "1"
+                && ["15", "16", "17"].iter().any(|hour| item["dimensions"]["local_hour"] == *hour)
+        })
         .map(|item| &item["values"]["peak_concurrent_sessions"]["value"])
         .collect();
     assert_eq!(peaks, [&json!(1), &json!(2), &json!(1)]);

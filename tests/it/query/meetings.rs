@@ -31,9 +31,9 @@ async fn participants_and_their_minutes_are_those_computed_by_hand() {
 #[tokio::test]
 async fn unexplained_minutes_are_classified() {
     let api = Api::in_depth().await;
-    let path = "/v1/metrics/query?metrics=unexplained_minutes&dimensions=unexplained_class&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
+    let path = "/v1/metrics/query?metrics=unexplained_minutes&dimensions=unexplained_minutes_class&from=2026-11-16&to=2026-11-18&zone=UTC&source=rtk-eu,rtk-us";
     let answer = api.get(path).await;
-    let of = |class: Value| value(&answer, &json!({"unexplained_class": class}), "", "unexplained_minutes");
+    let of = |class: Value| value(&answer, &json!({"unexplained_minutes_class": class}), "", "unexplained_minutes");
     assert_eq!(of(json!("rounding")), json!({"value": 0.5}));
     assert_eq!(of(json!("participants_missing")), json!({"value": 5}));
     assert_eq!(of(json!("still_live")), json!({"value": 10}));

@@ -13,11 +13,11 @@ use crate::api::parameters::time::TimeSaid;
 use crate::api::parameters::{FaultLocation, Faults, Said};
 use crate::model::request_body::{Given, RequestBody};
 
-/// Reads a body.
-pub(crate) fn read(body: &Value, faults: &mut Faults) -> RawQuery {
-    match object::<MetricQuestion>(body, "", faults) {
-        Some(question) => query(&question, faults),
-        None => RawQuery { is_body: true, ..RawQuery::default() },
+/// Reads the object at the pointer `within` of a body.
+pub(crate) fn read(body: &Value, within: &str, faults: &mut Faults) -> RawQuery {
+    match object::<MetricQuestion>(body, within, faults) {
+        Some(question) => RawQuery { within: within.to_owned(), ..query(&question, faults) },
+        None => RawQuery { is_body: true, within: within.to_owned(), ..RawQuery::default() },
     }
 }
 
@@ -32,6 +32,10 @@ pub(crate) fn query(question: &MetricQuestion, faults: &mut Faults) -> RawQuery 
         attribution: text(&question.attribution, faults),
         require_fresh: text(&question.require_fresh, faults),
         as_known_at: text(&question.as_known_at, faults),
+        order_by: text(&question.order_by, faults),
+        limit: number(&question.limit, faults),
+        shape: text(&question.shape, faults),
+        titles: flag(&question.titles, faults),
         ..RawQuery::default()
     };
     if let Some(time) = object_in::<QuestionTime>(&question.time, faults) {
@@ -60,6 +64,7 @@ pub(crate) fn query(question: &MetricQuestion, faults: &mut Faults) -> RawQuery 
             dimension: text(&top.dimension, faults),
             by: text(&top.by, faults),
             count: number(&top.n, faults),
+            includes_missing: flag(&top.include_missing, faults),
             at: location(&question.top),
         });
     }

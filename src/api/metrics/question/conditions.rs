@@ -6,17 +6,17 @@
 
 use crate::api::metrics::question::raw_query::FilterSaid;
 use crate::api::parameters::{Faults, Said};
-use crate::model::session::SessionKind;
+use crate::model::session::{SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
 use crate::query::metrics::measure::Metric;
 
-const OPS: [&str; 4] = ["in", "not_in", "is_null", "is_not_null"];
+const OPS: [&str; 6] = ["in", "not_in", "is_null", "is_not_null", "contains", "starts_with"];
 
 /// Reads the conditions of a query.
-pub(super) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
+pub(crate) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
     let mut filter = MetricFilter::default();
     for said in filters {
         let (field, test) = (field(&said.field, faults), test(said, faults));
@@ -81,13 +81,15 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
         "not_in" => Test::NotIn(values()),
         "is_null" => Test::IsNull,
         "is_not_null" => Test::IsNotNull,
+        "contains" => Test::Contains(values()),
+        "starts_with" => Test::StartsWith(values()),
         other => {
             let at = said.op.as_ref().map_or(&said.at, |op| &op.at);
             faults.note_unknown(at, "unknown_op", other, OPS);
             return None;
         }
     };
-    let wants_values = matches!(test, Test::In(_) | Test::NotIn(_));
+    let wants_values = !matches!(test, Test::IsNull | Test::IsNotNull);
     if wants_values && test.values().is_empty() {
         let detail = format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value.");
         faults.note(&said.at, "missing_values", detail);
@@ -116,6 +118,16 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
             ]
             .map(SessionOutcome::as_str),
         ),
+        Dimension::SessionState => words(
+            &[
+                SessionState::Live,
+                SessionState::Ended,
+                SessionState::Open,
+                SessionState::NeverStarted,
+                SessionState::Unknown,
+            ]
+            .map(SessionState::as_str),
+        ),
         Dimension::SessionKind => words(
             &[SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream]
                 .map(SessionKind::as_str),
@@ -124,8 +136,25 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
     })
 }
 
-/// Checks the values of a closed list, and turns "none of these" into "one of the others".
+/// Checks the values of a closed list, and turns "none of these" and parts of texts into "one of these".
 fn closed(said: &FilterSaid, test: Test, known: &[String], faults: &mut Faults) -> Option<Test> {
+    let chosen = |passes: &dyn Fn(&str) -> bool| known.iter().filter(|value| passes(value)).cloned().collect();
+    let among = |parts: &[String], is: fn(&str, &str) -> bool| -> Vec<String> {
+        let parts: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
+        chosen(&|value| parts.iter().any(|part| is(&value.to_lowercase(), part)))
+    };
+    let left = match &test {
+        Test::Contains(parts) => Some(among(parts, |value, part| value.contains(part))),
+        Test::StartsWith(parts) => Some(among(parts, |value, part| value.starts_with(part))),
+        _ => None,
+    };
+    if let Some(left) = left {
+        if left.is_empty() {
+            let detail = format!("No `{}` has this text; the values are {}.", said.field.text, known.join(", "));
+            faults.note(&said.at, "nothing_left", detail);
+        }
+        return Some(left).filter(|left| !left.is_empty()).map(Test::In);
+    }
     let mut is_known = true;
     for value in said.values.iter().flatten().filter(|value| !known.contains(&value.text)) {
         faults.note_unknown(&value.at, "unknown_value", &value.text, known.iter().map(String::as_str));

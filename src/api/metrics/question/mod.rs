@@ -5,9 +5,10 @@
 
 pub(crate) mod body;
 mod comparing;
-mod conditions;
+pub(crate) mod conditions;
 pub(crate) mod schema;
 pub(crate) mod raw_query;
+mod arrangement;
 mod as_of;
 pub(crate) mod parameters;
 mod shape;
@@ -17,6 +18,7 @@ use chrono_tz::Tz;
 
 use crate::api::metrics::question::raw_query::RawQuery;
 use crate::api::parameters::time::When;
+use crate::api::parameters::values::flag;
 use crate::api::parameters::{Faults, Said, duration};
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
@@ -33,6 +35,8 @@ use crate::query::range::TimeRange;
 /// The default range.
 const DEFAULT_RANGE: &str = "last_7_days";
 
+pub(crate) use self::arrangement::{Arrangement, Shape};
+
 /// A checked query.
 #[derive(Debug)]
 pub(crate) struct Understood {
@@ -43,6 +47,8 @@ pub(crate) struct Understood {
     pub(crate) require_fresh: Option<TimeDelta>,
     /// Current time.
     pub(crate) now: DateTime<Utc>,
+    /// Shape of the answer.
+    pub(crate) arrangement: Arrangement,
 }
 
 /// Reads a query; `granularity` is the default, `max_buckets` the largest number of buckets.
@@ -61,7 +67,9 @@ pub(crate) async fn understand(
     let metrics = shape::metrics(raw_query, &mut faults);
     let dimensions = shape::dimensions(raw_query, &mut faults);
     shape::check_groups(raw_query, &metrics, &dimensions, &mut faults);
+    let arrangement = arrangement::read(raw_query, &metrics, &dimensions, &mut faults);
     let totals_by = shape::totals_by(raw_query, &dimensions, &mut faults);
+    let totals_by = arrangement::totals_by(raw_query, arrangement, &dimensions, totals_by, &mut faults);
     let top = shape::top(raw_query, &metrics, &dimensions, &mut faults);
     let attribution =
         raw_query.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));
@@ -102,9 +110,11 @@ pub(crate) async fn understand(
         attribution: attribution.unwrap_or_default(),
         totals_by,
         top,
+        order: arrangement.order,
+        limit: arrangement.limit,
         comparison,
     };
-    Ok(Understood { query, catalog, require_fresh, now })
+    Ok(Understood { query, catalog, require_fresh, now, arrangement })
 }
 
 /// Returns the database's name of the zone; notes a fault where it has no such zone.
@@ -203,11 +213,4 @@ fn length(said: &Said, faults: &mut Faults) -> Option<TimeDelta> {
         faults.note(&said.at, "invalid_duration", detail);
     }
     length
-}
-
-fn flag(said: &Said, faults: &mut Faults) -> bool {
-    if !["true", "false"].contains(&said.text.as_str()) {
-        faults.note_unknown(&said.at, "unknown_value", &said.text, ["true", "false"]);
-    }
-    said.text == "true"
 }

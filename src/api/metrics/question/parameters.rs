@@ -63,6 +63,23 @@ pub(crate) struct ShapeParameters {
     /// Metric that ranks the groups; default: the first.
     #[param(example = "sessions")]
     top_by: Option<String>,
+    /// `true`: sessions without a value of the dimension are a group of their own, and may take a place. Default: they
+    /// are among the others.
+    #[param(example = false)]
+    top_missing: Option<String>,
+    /// Order of the groups: a metric or dimension of the query; with `-` before it the greatest first. Missing values
+    /// come last.
+    #[param(example = "-sessions")]
+    order_by: Option<String>,
+    /// Most groups of the response, 1 to 1000; the totals are of all groups. Default: all.
+    #[param(example = 10)]
+    limit: Option<String>,
+    /// `rows` (default), or `series`: labels and one array of values for each group and metric; as JSON only.
+    #[param(example = "series")]
+    shape: Option<String>,
+    /// `true`: the response has the titles of meetings; only for keys with `content:read`.
+    #[param(example = false)]
+    titles: Option<String>,
     /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
@@ -135,6 +152,13 @@ impl IntoParams for FieldParameters {
         }
         all.push(parameter("missing", "Fields for which sessions must have no value; comma-separated.".to_owned()));
         all.push(parameter("present", "Fields for which sessions must have a value; comma-separated.".to_owned()));
+        for (name, verb) in PARTS {
+            let description = format!(
+                "Only sessions whose field {verb} one of these, in any case of letters: `field:text`, comma-separated, or \
+                 a JSON object of fields and their texts."
+            );
+            all.push(parameter(name, description));
+        }
         all
     }
 }
@@ -161,6 +185,12 @@ impl FieldParameters {
             let named = list(self.given.get(name).map(String::as_str));
             filters.extend(named.iter().map(|field| filter(name, field, op, None)));
         }
+        for (name, _) in PARTS {
+            for (field, parts) in self.given.get(name).map(|text| parts(text)).unwrap_or_default() {
+                let parts = parts.iter().map(|part| Said::by_parameter(name, part)).collect();
+                filters.push(filter(name, &field, name, Some(parts)));
+            }
+        }
         filters
     }
 }
@@ -177,6 +207,23 @@ fn values(text: &str) -> Vec<String> {
     array.unwrap_or_else(|| list(Some(text)))
 }
 
+/// Conditions on parts of texts, and what they say of a field.
+const PARTS: [(&str, &str); 2] = [("contains", "contains"), ("starts_with", "begins with")];
+
+/// Returns the fields of a condition on parts of texts, each with its texts.
+fn parts(text: &str) -> BTreeMap<String, Vec<String>> {
+    if let Ok(fields) = serde_json::from_str::<BTreeMap<String, Vec<String>>>(text) {
+        return fields;
+    }
+    let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in list(Some(text)) {
+        let (field, part) = pair.split_once(':').unwrap_or((&pair, ""));
+        let parts = fields.entry(field.trim().to_owned()).or_default();
+        parts.extend(Some(part.trim().to_owned()).filter(|part| !part.is_empty()));
+    }
+    fields
+}
+
 /// Reads a comma-separated list.
 pub(crate) fn texts(name: &str, text: Option<&str>) -> Vec<Said> {
     list(text).iter().map(|text| Said::by_parameter(name, text)).collect()
@@ -188,7 +235,7 @@ impl MetricParameters {
         let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| Said::by_parameter(name, text));
         let shape = &self.shape;
         let compare = [&shape.compare, &shape.compare_from, &shape.compare_to, &shape.align, &shape.elapsed];
-        let top = [&shape.top, &shape.top_dimension, &shape.top_by];
+        let top = [&shape.top, &shape.top_dimension, &shape.top_by, &shape.top_missing];
         RawQuery {
             is_body: false,
             time: self.time.said(),
@@ -209,8 +256,13 @@ impl MetricParameters {
                 dimension: said("top_dimension", &shape.top_dimension),
                 by: said("top_by", &shape.top_by),
                 count: said("top", &shape.top),
+                includes_missing: said("top_missing", &shape.top_missing),
                 at: FaultLocation::from("top"),
             }),
+            order_by: said("order_by", &shape.order_by),
+            limit: said("limit", &shape.limit),
+            shape: said("shape", &shape.shape),
+            titles: said("titles", &shape.titles),
             require_fresh: said("require_fresh", &shape.require_fresh),
             as_known_at: self.as_of.said(),
             ..RawQuery::default()

@@ -11,6 +11,8 @@ use crate::api::parameters::{FaultLocation, Said};
 pub(crate) struct RawQuery {
     /// Whether the query came as a body.
     pub(crate) is_body: bool,
+    /// JSON pointer to the query in its body.
+    pub(crate) within: String,
     pub(crate) metrics: Vec<Said>,
     pub(crate) dimensions: Vec<Said>,
     pub(crate) time: TimeSaid,
@@ -21,6 +23,10 @@ pub(crate) struct RawQuery {
     pub(crate) compare: Option<CompareSaid>,
     pub(crate) totals_by: Vec<Said>,
     pub(crate) top: Option<TopSaid>,
+    pub(crate) order_by: Option<Said>,
+    pub(crate) limit: Option<Said>,
+    pub(crate) shape: Option<Said>,
+    pub(crate) titles: Option<Said>,
     pub(crate) require_fresh: Option<Said>,
     pub(crate) as_known_at: Option<Said>,
 }
@@ -55,6 +61,7 @@ pub(crate) struct TopSaid {
     pub(crate) dimension: Option<Said>,
     pub(crate) by: Option<Said>,
     pub(crate) count: Option<Said>,
+    pub(crate) includes_missing: Option<Said>,
     /// Location of the whole field.
     pub(crate) at: FaultLocation,
 }
@@ -62,14 +69,14 @@ pub(crate) struct TopSaid {
 impl RawQuery {
     /// Returns the location of a field that was left out: its name is the same in both forms.
     pub(super) fn location(&self, name: &str) -> FaultLocation {
-        if self.is_body { FaultLocation::Pointer(format!("/{name}")) } else { FaultLocation::from(name) }
+        if self.is_body { FaultLocation::Pointer(format!("{}/{name}", self.within)) } else { FaultLocation::from(name) }
     }
 
     /// Returns the location of the granularity.
     pub(super) fn granularity_location(&self) -> FaultLocation {
         match &self.granularity {
             Some(said) => said.at.clone(),
-            None if self.is_body => FaultLocation::Pointer("/time/granularity".to_owned()),
+            None if self.is_body => FaultLocation::Pointer(format!("{}/time/granularity", self.within)),
             None => "granularity".into(),
         }
     }

@@ -32,6 +32,19 @@ request_body! {
         /// Shows the greatest groups separately and the others as one (`is_other`). Default: shows all groups.
         #[schema(required = false)]
         top: QuestionTop,
+        /// Order of the groups: a metric or dimension of the query; with `-` before it the greatest first. Missing
+        /// values come last.
+        #[schema(required = false, example = "-sessions")]
+        order_by: String,
+        /// Most groups of the response, 1 to 1000; the totals are of all groups. Default: all.
+        #[schema(required = false, example = 10)]
+        limit: i64,
+        /// `rows` (default), or `series`: labels and one array of values for each group and metric.
+        #[schema(required = false, example = "series")]
+        shape: String,
+        /// True: the response has the titles of meetings; only for keys with `content:read`.
+        #[schema(required = false, example = false)]
+        titles: bool,
         /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
         /// up to an earlier time, the response is a 503.
         #[schema(required = false, example = "PT15M")]
@@ -65,10 +78,11 @@ request_body! {
         /// A dimension of sessions.
         #[schema(example = "channel")]
         field: String,
-        /// `in` (default), `not_in` (excludes sessions without a value too), `is_null` or `is_not_null`.
+        /// `in` (default), `not_in` (excludes sessions without a value too), `is_null`, `is_not_null`, `contains` or
+        /// `starts_with` (in any case of letters).
         #[schema(required = false, example = "in")]
         op: String,
-        /// Values to compare with; only with `in` and `not_in`. Texts or numbers.
+        /// Values to compare with; not with `is_null` and `is_not_null`. Texts or numbers.
         #[schema(required = false, example = json!(["whatsapp"]))]
         values: Vec<String>,
     }
@@ -110,5 +124,9 @@ request_body! {
         /// Number of groups, 1 to 1000.
         #[schema(example = 5)]
         n: i64,
+        /// True: sessions without a value are a group of their own, and may take a place. Default: they are among the
+        /// others.
+        #[schema(required = false, example = false)]
+        include_missing: bool,
     }
 }

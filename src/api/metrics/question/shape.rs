@@ -3,6 +3,7 @@
 //! A query whose rows would count a session twice is refused with an alternative; so is one that would be too wide.
 
 use crate::api::metrics::question::raw_query::RawQuery;
+use crate::api::parameters::values::flag;
 use crate::api::parameters::{Faults, Said};
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::filter::is_filterable;
@@ -137,7 +138,8 @@ pub(super) fn top(
         }
     };
     check_rest(raw_query, metrics, dimension?, faults);
-    Some(Top { dimension: dimension?, by: by?, count: count? })
+    let includes_missing = said.includes_missing.as_ref().is_some_and(|said| flag(said, faults));
+    Some(Top { dimension: dimension?, by: by?, count: count?, includes_missing })
 }
 
 /// Refuses metrics that cannot be computed for all other groups as one.

@@ -70,6 +70,8 @@ impl<'a> Subject<'a> {
             granularity: Granularity::None,
             totals_by: Vec::new(),
             top: None,
+            order: None,
+            limit: None,
             comparison: None,
             ..query.clone()
         };

@@ -1,13 +1,14 @@
 //! Top groups: the largest groups of a dimension; all others form one group, `other`.
 //!
-//! Groups are ranked by one metric over the whole range, so that the same groups are shown in every bucket. Groups
-//! without a value (null) rank last; equal groups rank by name, so that answers are reproducible.
+//! Groups are ranked by one metric over the whole range, so that the same groups are shown in every bucket. Sessions
+//! without a value of the dimension take no place unless requested. Groups whose metric is null rank last; equal groups
+//! rank by name, so that answers are reproducible.
 
 use std::cmp::Ordering;
 
 use crate::query::ReadError;
 use crate::query::metrics::fold::Table;
-use crate::query::metrics::fold::group::{Fold, Group, Grouping};
+use crate::query::metrics::fold::group::{Fold, Group, Grouping, Member};
 use crate::query::metrics::query::{MetricQuery, Top};
 use crate::query::metrics::reader::Reader;
 use crate::query::metrics::response::value::Value;
@@ -39,7 +40,8 @@ pub(crate) async fn rank(
     ranked.sort_by(|(a, a_group), (b, b_group)| {
         greatest_first(a.as_ref(), b.as_ref()).then_with(|| a_group.cmp(b_group))
     });
-    let kept = ranked.into_iter().take(top.count).filter_map(|(_, group)| group.first().cloned());
+    let members = ranked.into_iter().filter_map(|(_, group)| group.first().cloned());
+    let kept = members.filter(|member| top.includes_missing || *member != Member::Nothing).take(top.count);
     let kept = kept.enumerate().map(|(rank, member)| (member, rank)).collect();
     Ok(Fold { dimension: top.dimension, kept })
 }

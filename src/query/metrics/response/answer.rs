@@ -34,6 +34,9 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "USD")]
     pub currency: Option<String>,
+    /// Dimension → value → title; of meetings, where titles were requested and the key has `content:read`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub titles: Option<Titles>,
     /// Warnings to read before using the values.
     pub warnings: Vec<Warning>,
     /// Link to the rows behind a value: a template (RFC 6570). `metrics` is the metric, `from` and `to` are its
@@ -48,6 +51,9 @@ pub struct Answer {
     /// The query as interpreted.
     pub query: QueryEcho,
 }
+
+/// Titles of values of dimensions.
+pub type Titles = BTreeMap<&'static str, BTreeMap<String, String>>;
 
 /// The values of one group in one bucket.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -104,7 +110,8 @@ pub struct Warning {
     /// mean that a human took over. `overlapping_groups`: a session is in several groups, which must not be added.
     /// `rejected_records`: records that could not be normalized are in no value. `previous_not_complete`: the
     /// previous period is not proven complete. `unequal_elapsed`: a range that is not over is compared with one that
-    /// is.
+    /// is. `groups_left_out`: `limit` leaves out groups, which are in the totals. `titles_not_readable`: titles were
+    /// requested, and the key lacks `content:read`.
     #[schema(example = "mixed_minutes_basis")]
     pub code: &'static str,
     /// Metrics it concerns.

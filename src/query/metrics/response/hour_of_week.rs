@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::query::MetricQuery;
@@ -21,20 +22,18 @@ use crate::query::number::Number;
 /// One hour of the week of one group.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HourOfWeek {
-    /// The group: one value for each requested dimension.
+    /// The group: one value for each requested dimension, with `local_weekday` (1 is Monday) and `local_hour` (00 to
+    /// 23) in the spelling of these dimensions.
+    #[schema(example = json!({"provider": "realtimekit", "local_weekday": "1", "local_hour": "09"}))]
     pub dimensions: BTreeMap<&'static str, Option<String>>,
-    /// ISO: 1 is Monday, 7 is Sunday.
-    #[schema(example = 1)]
-    pub weekday: u32,
-    /// Hour on local clocks, 0 to 23.
-    #[schema(example = 9)]
-    pub hour: u32,
     /// Number of times the hour occurred in the range so far.
     #[schema(example = 4)]
     pub hour_count: u32,
     /// Number of these that are proven complete.
     #[schema(example = 4)]
     pub complete_hour_count: u32,
+    /// `complete`, or the status of the first of these hours that is not.
+    pub status: BucketStatus,
     /// Metric → value: the highest of a peak, the time-weighted mean of an average.
     pub values: BTreeMap<&'static str, Value>,
 }
@@ -43,6 +42,7 @@ pub struct HourOfWeek {
 struct Laid {
     hour_count: u32,
     complete_hour_count: u32,
+    incomplete: Option<BucketStatus>,
     /// By metric: the highest value, the sum over time, the time, and why there is no value.
     figures: BTreeMap<&'static str, Figure>,
 }
@@ -72,6 +72,8 @@ pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>)
         let cell = laid.entry((group, local.weekday().number_from_monday(), local.hour())).or_default();
         cell.hour_count += 1;
         cell.complete_hour_count += u32::from(row.bucket.status == BucketStatus::Complete);
+        let is_incomplete = row.bucket.status != BucketStatus::Complete;
+        cell.incomplete = cell.incomplete.or(is_incomplete.then_some(row.bucket.status));
         let seconds = Decimal::from((bucket.to.min(now) - bucket.from).num_seconds());
         for (id, value) in &row.values {
             let figure = cell.figures.entry(id).or_default();
@@ -92,11 +94,14 @@ pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>)
             .iter()
             .map(|d| d.as_str())
             .zip(group.into_iter().map(|(_, value)| value))
+            .chain([
+                (Dimension::LocalWeekday.as_str(), Some(weekday.to_string())),
+                (Dimension::LocalHour.as_str(), Some(format!("{hour:02}"))),
+            ])
             .collect(),
-        weekday,
-        hour,
         hour_count: cell.hour_count,
         complete_hour_count: cell.complete_hour_count,
+        status: cell.incomplete.unwrap_or(BucketStatus::Complete),
         values: cell.figures.into_iter().map(|(id, figure)| (id, figure.value(query, id))).collect(),
     });
     hours.collect()

@@ -5,8 +5,10 @@
 
 pub mod answer;
 pub mod hour_of_week;
+pub(super) mod order;
 pub mod request_echo;
 pub(super) mod rows_link;
+pub mod series;
 pub mod value;
 mod warnings;
 
@@ -71,6 +73,7 @@ pub(crate) fn assemble(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>
         warnings,
         bases: query.metrics.iter().any(|metric| metric.requires == Requires::Minutes).then_some(bases),
         currency: parts.currency.map(ToOwned::to_owned),
+        titles: None,
         rows_link: rows_link::template(query),
         freshness: Freshness::over(parts.catalog, &query.telling(parts.sources), Some(query.range), parts.now),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),

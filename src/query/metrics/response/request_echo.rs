@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::query::calendar::in_zone;
 use crate::query::metrics::compare::Comparison;
 use crate::query::metrics::filter::MetricFilter;
-use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::query::{MetricQuery, Order, OrderBy};
 
 /// The query as interpreted.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -44,6 +44,16 @@ pub struct QueryEcho {
     /// Selection of the groups that are shown separately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top: Option<TopEcho>,
+    /// Order of the groups: a metric or dimension, with `-` before it the greatest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "-sessions")]
+    pub order_by: Option<String>,
+    /// Most groups that are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Shape of the response: `series`; absent: rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<&'static str>,
     /// The past instant as of whose knowledge the values are, RFC 3339; absent: now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_known_at: Option<String>,
@@ -58,7 +68,7 @@ pub struct FilterEcho {
     /// Dimension that the condition tests.
     #[schema(example = "channel")]
     pub field: &'static str,
-    /// `in`, `not_in`, `is_null` or `is_not_null`.
+    /// `in`, `not_in`, `is_null`, `is_not_null`, `contains` or `starts_with`.
     #[schema(example = "in")]
     pub op: &'static str,
     /// Values to compare with.
@@ -78,6 +88,9 @@ pub struct TopEcho {
     /// Number of groups.
     #[schema(example = 5)]
     pub n: usize,
+    /// Whether sessions without a value are a group of their own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub include_missing: bool,
 }
 
 /// The period that a request is compared with.
@@ -113,10 +126,26 @@ pub(crate) fn request_echo(query: &MetricQuery) -> QueryEcho {
         filters: filters(&query.filter),
         include_deleted: query.filter.includes_deleted,
         totals_by: query.totals_by.iter().map(|dimension| dimension.as_str()).collect(),
-        top: query.top.map(|top| TopEcho { dimension: top.dimension.as_str(), by: top.by.id, n: top.count }),
+        top: query.top.map(|top| TopEcho {
+            dimension: top.dimension.as_str(),
+            by: top.by.id,
+            n: top.count,
+            include_missing: top.includes_missing,
+        }),
+        order_by: query.order.map(order_by),
+        limit: query.limit,
+        shape: None,
         as_known_at: query.as_known_at.map(|at| in_zone(query.zone, at)),
         compare: query.comparison.as_ref().map(|comparison| compared(query, comparison)),
     }
+}
+
+fn order_by(order: Order) -> String {
+    let name = match order.by {
+        OrderBy::Metric(metric) => metric.id,
+        OrderBy::Dimension(dimension) => dimension.as_str(),
+    };
+    format!("{}{name}", if order.is_descending { "-" } else { "" })
 }
 
 fn filters(filter: &MetricFilter) -> Vec<FilterEcho> {

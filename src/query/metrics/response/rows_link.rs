@@ -75,17 +75,25 @@ fn choice(query: &MetricQuery) -> String {
         }
     }
     let (mut missing, mut present) = (Vec::new(), Vec::new());
+    let (mut contained, mut started) = (serde_json::Map::new(), serde_json::Map::new());
     for Condition { field, test } in &filter.conditions {
         match test {
             Test::In(values) => push(&mut text, field.as_str(), &listed(values)),
             Test::NotIn(values) => push(&mut text, &format!("{}_not", field.as_str()), &listed(values)),
             Test::IsNull => missing.push(field.as_str()),
             Test::IsNotNull => present.push(field.as_str()),
+            Test::Contains(parts) => _ = contained.insert(field.as_str().to_owned(), parts.clone().into()),
+            Test::StartsWith(parts) => _ = started.insert(field.as_str().to_owned(), parts.clone().into()),
         }
     }
     for (name, fields) in [("missing", missing), ("present", present)] {
         if !fields.is_empty() {
             push(&mut text, name, &fields.join(","));
+        }
+    }
+    for (name, fields) in [("contains", contained), ("starts_with", started)] {
+        if !fields.is_empty() {
+            push(&mut text, name, &serde_json::Value::Object(fields).to_string());
         }
     }
     if filter.includes_deleted {

@@ -237,6 +237,8 @@ fn question(metric: &'static Metric, dimensions: &[Dimension]) -> MetricQuery {
         attribution: Attribution::Start,
         totals_by: Vec::new(),
         top: None,
+        order: None,
+        limit: None,
         comparison: None,
     }
 }

@@ -172,7 +172,7 @@ pub(super) fn counts(filter: &MetricFilter) -> &'static str {
 }
 
 /// Returns the filter of a query, as conditions on sessions.
-pub(super) fn chosen(filter: &MetricFilter) -> Statement {
+pub(crate) fn chosen(filter: &MetricFilter) -> Statement {
     let mut sql = Statement::default();
     for Condition { field, test } in &filter.conditions {
         let Some(column) = field.column().map(|column| column.to_string()) else { continue };
@@ -181,8 +181,9 @@ pub(super) fn chosen(filter: &MetricFilter) -> Statement {
             Test::NotIn(_) => " and ({column} is null or {column} <> all({values}))",
             Test::IsNull => " and {column} is null",
             Test::IsNotNull => " and {column} is not null",
+            Test::Contains(_) | Test::StartsWith(_) => " and {column} ilike any({values})",
         };
-        let values = Statement::value(test.values().to_vec());
+        let values = Statement::value(test.operands());
         sql.append(Statement::fill(template, [("column", column.into()), ("values", values)]));
     }
     sql

@@ -65,6 +65,8 @@ fn query(metrics: &str, dimensions: &[D]) -> MetricQuery {
         attribution: Attribution::Start,
         totals_by: Vec::new(),
         top: None,
+        order: None,
+        limit: None,
         comparison: None,
     }
 }

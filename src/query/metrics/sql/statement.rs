@@ -130,7 +130,8 @@ impl Statement {
         snapshot.fetch_all(self.bound()).await
     }
 
-    fn bound(self) -> QueryBuilder<Postgres> {
+    /// Returns the statement with bound values.
+    pub(crate) fn bound(self) -> QueryBuilder<Postgres> {
         let mut sql = QueryBuilder::new("");
         for piece in self.pieces {
             match piece {

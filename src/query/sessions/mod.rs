@@ -3,14 +3,14 @@
 //! The view `analytics.sessions` is a contract with the names of the answer, so its row is the answer. Lists leave
 //! out sessions that the provider no longer lists; a session requested by its number is always returned.
 
+pub mod list;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
+use sqlx::{AssertSqlSafe, PgPool};
 use utoipa::ToSchema;
 
-use crate::query::list::push_any;
 use crate::query::number::Number;
-use crate::query::range::TimeRange;
 use crate::query::{ReadError, reading};
 
 /// One conversation, meeting or avatar stream. Contains no personal data.
@@ -50,6 +50,34 @@ pub struct Session {
     pub is_part_of_session: bool,
     /// The provider's grouping of sessions: meeting, feed or avatar.
     pub group_key: Option<String>,
+    /// Meeting that it belongs to.
+    pub meeting_id: Option<String>,
+    /// Title of the meeting, free text. Null unless `titles=true` and the key has `content:read`.
+    pub meeting_title: Option<String>,
+    /// The provider's own word for the kind of meeting.
+    pub session_type: Option<String>,
+    /// App of the meeting.
+    pub app_id: Option<String>,
+    /// Avatar that was shown.
+    pub avatar_id: Option<String>,
+    /// Voice of the avatar.
+    pub voice_name: Option<String>,
+    /// Kind of key that the session was created with.
+    pub api_key_type: Option<String>,
+    /// Workspace of the chat.
+    pub workspace_id: Option<String>,
+    /// Feed that the chat came from.
+    pub feed_id: Option<String>,
+    /// Skill that handled the chat.
+    pub skill_type: Option<String>,
+    /// Subject of the chat.
+    pub sub_intent_type: Option<String>,
+    /// Video quality of an avatar started through this service.
+    pub launch_quality: Option<String>,
+    /// Voice of an avatar started through this service.
+    pub launch_voice: Option<String>,
+    /// Speech-to-text provider of an avatar started through this service.
+    pub launch_stt_provider: Option<String>,
     /// Time at which the provider created it.
     pub created_at: DateTime<Utc>,
     /// Time at which it began; the time of creation if the provider gives no start.
@@ -124,104 +152,39 @@ pub struct Session {
     pub is_deleted_at_provider: bool,
 }
 
+/// The columns of a session, but its title.
 const SELECT: &str = "
 select s.session_id, s.source, s.provider, s.provider_session_id, s.session_kind, s.session_state, s.provider_status,
        s.outcome, s.is_flagged_unresolved, s.channel, s.person_id, s.parent_session_id, s.is_part_of_session,
-       s.group_key, s.created_at, s.started_at, s.ended_at, s.ended_at_source, s.completed_at, s.last_activity_at,
+       s.group_key, s.meeting_id, s.session_type, s.app_id, s.avatar_id, s.voice_name, s.api_key_type, s.workspace_id,
+       s.feed_id, s.skill_type, s.sub_intent_type, s.launch_quality, s.launch_voice, s.launch_stt_provider,
+       s.created_at, s.started_at, s.ended_at, s.ended_at_source, s.completed_at, s.last_activity_at,
        s.duration_seconds, s.minutes_consumed, s.minutes_basis, s.elapsed_minutes, s.is_provisional,
        s.max_concurrent_participants, s.total_participants, s.message_count, s.user_message_count,
        s.assistant_message_count, s.user_word_count, s.assistant_word_count, s.first_response_seconds,
        s.participant_count, s.person_count, s.participant_minutes, s.peak_participants, s.unexplained_minutes,
        s.unexplained_minutes_class, s.transcript_state, s.transcript_word_count, s.summary_state, s.chat_state,
        s.quality_report_count,
-       s.provider_updated_at, s.first_seen_at, s.last_changed_at, s.is_deleted_at_provider
+       s.provider_updated_at, s.first_seen_at, s.last_changed_at, s.is_deleted_at_provider, ";
+
+const WITH_TITLE: &str = "(select c.meeting_title from analytics_pii.session_contacts c
+         where c.source_id = s.source_id and c.session_id = s.session_id) as meeting_title
+  from analytics.sessions s
+ where ";
+const WITHOUT_TITLE: &str = "null::text as meeting_title
   from analytics.sessions s
  where ";
 
-/// Filter of sessions. Empty lists mean all.
-#[derive(Debug, Clone, Default)]
-pub struct SessionFilter {
-    /// Any of these sources; `None` means all.
-    pub source_ids: Option<Vec<i32>>,
-    /// Any of these channels.
-    pub channels: Vec<String>,
-    /// Any of these outcomes.
-    pub outcomes: Vec<String>,
-    /// Any of these states.
-    pub session_states: Vec<String>,
-    /// Any of these kinds.
-    pub session_kinds: Vec<String>,
-    /// Any of these provider ids.
-    pub provider_session_ids: Vec<String>,
-    /// Only sessions with a transcript, or only those without.
-    pub has_transcript: Option<bool>,
-    /// Only sessions that started in this range.
-    pub started: Option<TimeRange>,
+/// Returns the statement of sessions up to its conditions. Titles are personal.
+fn select(with_titles: bool) -> String {
+    format!("{SELECT}{}", if with_titles { WITH_TITLE } else { WITHOUT_TITLE })
 }
 
-/// Order by start, then by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionOrder {
-    /// Newest first.
-    NewestFirst,
-    /// Oldest first.
-    OldestFirst,
-}
-
-/// Sort key of a session.
-pub type SessionKey = (DateTime<Utc>, i64);
-
-/// Returns the session with that number.
-pub async fn find(pool: &PgPool, session_id: i64) -> Result<Option<Session>, ReadError> {
-    sqlx::query_as(AssertSqlSafe(format!("{SELECT} s.session_id = $1")))
+/// Returns the session with that number, with its title if it may be read.
+pub async fn find(pool: &PgPool, session_id: i64, with_title: bool) -> Result<Option<Session>, ReadError> {
+    sqlx::query_as(AssertSqlSafe(format!("{} s.session_id = $1", select(with_title))))
         .bind(session_id)
         .fetch_optional(pool)
         .await
         .map_err(reading("a session"))
-}
-
-/// Returns up to `limit` sessions that pass the filter and come after `after`.
-pub async fn list(
-    pool: &PgPool,
-    filter: &SessionFilter,
-    order: SessionOrder,
-    after: Option<SessionKey>,
-    limit: i64,
-) -> Result<Vec<Session>, ReadError> {
-    let mut sql = QueryBuilder::<Postgres>::new(SELECT);
-    sql.push("not s.is_deleted_at_provider");
-    match filter.source_ids.as_deref() {
-        // One source: its index gives the order.
-        Some([source_id]) => _ = sql.push(" and s.source_id = ").push_bind(*source_id),
-        Some(source_ids) => _ = sql.push(" and s.source_id = any(").push_bind(source_ids.to_vec()).push(")"),
-        None => {}
-    }
-    push_any(
-        &mut sql,
-        [
-            ("s.channel", &filter.channels),
-            ("s.outcome", &filter.outcomes),
-            ("s.session_state", &filter.session_states),
-            ("s.session_kind", &filter.session_kinds),
-            ("s.provider_session_id", &filter.provider_session_ids),
-        ],
-    );
-    if let Some(started) = filter.started {
-        sql.push(" and s.started_at >= ").push_bind(started.from).push(" and s.started_at < ").push_bind(started.to);
-    }
-    match filter.has_transcript {
-        Some(true) => _ = sql.push(" and s.transcript_state = 'available'"),
-        Some(false) => _ = sql.push(" and s.transcript_state is distinct from 'available'"),
-        None => {}
-    }
-    let (comparison, direction) = match order {
-        SessionOrder::NewestFirst => (" < (", "desc"),
-        SessionOrder::OldestFirst => (" > (", "asc"),
-    };
-    if let Some((started_at, session_id)) = after {
-        sql.push(" and (s.started_at, s.session_id)").push(comparison);
-        sql.push_bind(started_at).push(", ").push_bind(session_id).push(")");
-    }
-    sql.push(format_args!(" order by s.started_at {direction}, s.session_id {direction} limit ")).push_bind(limit);
-    sql.build_query_as().fetch_all(pool).await.map_err(reading("the sessions"))
 }
