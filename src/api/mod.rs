@@ -136,6 +136,11 @@ pub fn document() -> utoipa::openapi::OpenApi {
     routes().split().1
 }
 
+/// Returns the API's description as text: a line for each part, so that a change shows where it is.
+pub fn document_text() -> serde_json::Result<String> {
+    description::text(&document())
+}
+
 /// Returns the API's router.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split();

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
-use crate::api::problem_responses::ReadProblems;
+use crate::api::problem_responses::{FindProblems, ReadProblems};
 use crate::api::state::ForCaller;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
@@ -113,7 +113,7 @@ impl MetricDefinition {
                 "overlapping_dimensions": [], "attributions": ["start", "end", "spread"], "is_kept": true
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )
@@ -149,7 +149,7 @@ pub(crate) async fn list_metrics(
             "dimensions": ["provider", "source", "channel"], "overlapping_dimensions": [], "attributions": ["start"],
             "is_kept": true
         })),
-        ReadProblems
+        FindProblems
     )
 )]
 pub(crate) async fn read_metric(

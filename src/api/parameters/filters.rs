@@ -16,20 +16,15 @@ use crate::query::catalog::{Catalog, SourceFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FilterParameters {
-    /// Kinds of platform, comma-separated.
-    #[param(example = "konvo,konpro")]
+    /// Only sessions whose `provider` is one of these.
     pub(crate) provider: Option<String>,
-    /// Slugs of sources, comma-separated.
-    #[param(example = "rtk-prod")]
+    /// Only sessions whose `source` is one of these.
     pub(crate) source: Option<String>,
-    /// Channels, verbatim, comma-separated.
-    #[param(example = "whatsapp")]
+    /// Only sessions whose `channel` is one of these.
     pub(crate) channel: Option<String>,
-    /// `resolved`, `unresolved`, `open`, `unknown`, `not_applicable`; comma-separated.
-    #[param(example = "resolved,unresolved")]
+    /// Only sessions whose `outcome` is one of these.
     pub(crate) outcome: Option<String>,
-    /// `avatar`, `chat`, `meeting`, `livestream`; comma-separated.
-    #[param(example = "chat")]
+    /// Only sessions whose `session_kind` is one of these.
     pub(crate) session_kind: Option<String>,
 }
 
@@ -51,31 +46,16 @@ impl FilterParameters {
 
     /// Reads outcomes.
     pub(crate) fn outcomes(&self, faults: &mut Faults) -> Vec<String> {
-        let outcomes = [
-            SessionOutcome::Resolved,
-            SessionOutcome::Unresolved,
-            SessionOutcome::Open,
-            SessionOutcome::Unknown,
-            SessionOutcome::NotApplicable,
-        ];
-        words("outcome", self.outcome.as_deref(), &outcomes.map(SessionOutcome::as_str), faults)
+        words("outcome", self.outcome.as_deref(), &SessionOutcome::ALL.map(SessionOutcome::as_str), faults)
     }
 
     /// Reads kinds of sessions.
     pub(crate) fn session_kinds(&self, faults: &mut Faults) -> Vec<String> {
-        let kinds = [SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream];
-        words("session_kind", self.session_kind.as_deref(), &kinds.map(SessionKind::as_str), faults)
+        words("session_kind", self.session_kind.as_deref(), &SessionKind::ALL.map(SessionKind::as_str), faults)
     }
 }
 
 /// Reads states of sessions.
 pub(crate) fn session_states(text: Option<&str>, faults: &mut Faults) -> Vec<String> {
-    let states = [
-        SessionState::Live,
-        SessionState::Ended,
-        SessionState::Open,
-        SessionState::NeverStarted,
-        SessionState::Unknown,
-    ];
-    words("session_state", text, &states.map(SessionState::as_str), faults)
+    words("session_state", text, &SessionState::ALL.map(SessionState::as_str), faults)
 }

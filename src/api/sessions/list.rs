@@ -32,10 +32,10 @@ use crate::query::sessions::{self, Session, SessionFilter, SessionKey, SessionOr
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SessionChoice {
-    /// `live`, `ended`, `open`, `never_started`, `unknown`; comma-separated.
+    /// Only sessions whose `session_state` is one of these.
     #[param(example = "live,open")]
     session_state: Option<String>,
-    /// The providers' ids, verbatim, comma-separated.
+    /// The providers' ids, verbatim.
     #[param(example = "chat-8f2")]
     provider_session_id: Option<String>,
     /// `true`: sessions with a transcript; `false`: sessions without one, for any reason.
@@ -47,7 +47,7 @@ pub(crate) struct SessionChoice {
     /// End of the range, in the form of `to`.
     #[param(example = "2026-11-21")]
     started_to: Option<String>,
-    /// `-started_at` (newest first, the default) or `started_at`.
+    /// Default: `-started_at`, newest first.
     #[param(example = "-started_at")]
     sort: Option<String>,
 }
@@ -128,10 +128,11 @@ impl SessionParameters {
         (status = 200, description = "A page of sessions. The Link header names the next page.", content((List<Session> = "application/json", example = json!({
             "items": [{"session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
                        "session_kind": "chat", "session_state": "ended", "outcome": "unresolved", "channel": "whatsapp",
-                       "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
-                       "participant_count": null, "transcript_state": null}],
+                       "created_at": "2026-11-20T09:01:12Z", "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
+                       "is_part_of_session": false, "is_provisional": false, "first_seen_at": "2026-11-20T09:05:03Z",
+                       "last_changed_at": "2026-11-20T09:10:02Z", "is_deleted_at_provider": false}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
         (status = 304, description = "The response has not changed."),
         TableProblems

@@ -27,7 +27,9 @@ mod response;
 pub mod run;
 pub mod sql;
 pub mod time_column;
+mod unmatched;
 
+pub use self::fold::status;
 pub use self::response::{answer, hour_of_week, request_echo, value};
 
 use chrono::{DateTime, Utc};
@@ -84,5 +86,7 @@ pub async fn answer(
         known_at,
         currency: currency.as_deref(),
     };
-    response::assemble(&parts, (query, &findings), before)
+    let mut answer = response::assemble(&parts, (query, &findings), before)?;
+    answer.warnings.extend(unmatched::warnings(&reader, query, &answer).await?);
+    Ok(answer)
 }

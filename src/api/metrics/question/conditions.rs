@@ -5,8 +5,8 @@
 //! of the others".
 
 use crate::api::metrics::question::raw_query::FilterSaid;
-use crate::api::parameters::{Faults, Said};
-use crate::model::session::SessionKind;
+use crate::api::parameters::{FaultLocation, Faults, Said};
+use crate::model::session::{SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::Catalog;
 use crate::query::metrics::dimension::Dimension;
@@ -88,6 +88,11 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
         }
     };
     let wants_values = matches!(test, Test::In(_) | Test::NotIn(_));
+    if wants_values && said.values.is_none() && matches!(said.at, FaultLocation::Parameter(_)) {
+        let detail = "The value begins with `[` and is not a JSON array of texts, such as [\"a, b\",\"c\"].";
+        faults.note(&said.at, "not_json", detail);
+        return None;
+    }
     if wants_values && test.values().is_empty() {
         let detail = format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value.");
         faults.note(&said.at, "missing_values", detail);
@@ -106,20 +111,9 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
     Some(match field {
         Dimension::Provider => catalog.providers().into_iter().map(ToOwned::to_owned).collect(),
         Dimension::Source => catalog.sources.iter().map(|source| source.source.clone()).collect(),
-        Dimension::Outcome => words(
-            &[
-                SessionOutcome::Resolved,
-                SessionOutcome::Unresolved,
-                SessionOutcome::Open,
-                SessionOutcome::Unknown,
-                SessionOutcome::NotApplicable,
-            ]
-            .map(SessionOutcome::as_str),
-        ),
-        Dimension::SessionKind => words(
-            &[SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream]
-                .map(SessionKind::as_str),
-        ),
+        Dimension::Outcome => words(&SessionOutcome::ALL.map(SessionOutcome::as_str)),
+        Dimension::SessionKind => words(&SessionKind::ALL.map(SessionKind::as_str)),
+        Dimension::SessionState => words(&SessionState::ALL.map(SessionState::as_str)),
         _ => return None,
     })
 }
