@@ -46,7 +46,10 @@ const DURATION: &str = "^P([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$";
 fn taken(operation: &str, name: &str) -> Option<Takes> {
     use Takes::{Duration, Flag, Instant, Range, Texts, Time, Top, Word, Words};
     Some(match (operation, name) {
-        ("rename_source" | "merge_source", _) => return None,
+        ("rename_source" | "merge_source", _)
+        | (_, "limit" | "cursor" | "zone" | "group" | "strict" | "latest" | "dry_run" | "has_transcript") => {
+            return None;
+        }
         ("list_windows", "stream") => Words("ListStream", None),
         ("list_runs", "verdict") => Words("Verdict", None),
         ("list_drift", "kind") => Words("DriftKind", None),
@@ -56,7 +59,7 @@ fn taken(operation: &str, name: &str) -> Option<Takes> {
         ("list_backfills", "state") => Words("BackfillState", None),
         ("list_reconciliations", "state") => Words("ReconciliationState", None),
         ("list_actions", "state") => Words("ActionState", None),
-        ("read_explanation" | "list_rows", "metrics") => Word("MetricId"),
+        ("read_explanation" | "list_rows", "metrics") | (_, "top_by") => Word("MetricId"),
         ("pause_source" | "resume_source" | "start_runs", "stream") => Word("Stream"),
         ("read_concurrency", "by") => Words("ConcurrencyGroup", None),
         (_, "metrics") => Words("MetricId", Some(MAX_METRICS)),
@@ -64,7 +67,6 @@ fn taken(operation: &str, name: &str) -> Option<Takes> {
         (_, "totals_by" | "drivers") => Words("Dimension", None),
         (_, "missing" | "present") => Words("FilterField", None),
         (_, "top_dimension") => Word("Dimension"),
-        (_, "top_by") => Word("MetricId"),
         (_, "top") => Top,
         (_, "granularity") => Word("Granularity"),
         (_, "attribution") => Word("Attribution"),
@@ -85,7 +87,6 @@ fn taken(operation: &str, name: &str) -> Option<Takes> {
         (_, "from" | "to" | "compare_from" | "compare_to" | "started_from" | "started_to" | "changed_since") => Time,
         (_, "as_known_at") => Instant,
         (_, "require_fresh") => Duration,
-        (_, "limit" | "cursor" | "zone" | "group" | "strict" | "latest" | "dry_run" | "has_transcript") => return None,
         _ => Texts,
     })
 }
@@ -144,10 +145,11 @@ fn list_of(schema: &str, field: &str) -> Option<&'static str> {
         ("QuestionComparison" | "CompareEcho", "to") => "CompareTo",
         ("QuestionFilter" | "FilterEcho", "field") => "FilterField",
         ("QuestionFilter" | "FilterEcho", "op") => "FilterOp",
-        ("QuestionTop" | "TopEcho", "by") | ("MetricDefinition", "id") | ("Explanation", "metric") => "MetricId",
+        ("QuestionTop" | "TopEcho", "by") | ("MetricDefinition", "id") | ("Explanation", "metric") | (_, "metrics") => {
+            "MetricId"
+        }
         ("MetricDefinition", "attributions") | (_, "attribution") => "Attribution",
         ("ReplayAnswer", "outcome") => return None,
-        (_, "metrics") => "MetricId",
         (_, "dimension" | "dimensions" | "overlapping_dimensions" | "totals_by" | "drivers") => "Dimension",
         (_, "granularity") => "Granularity",
         (_, "align") => "Align",
@@ -172,8 +174,12 @@ pub(super) fn flatten(schema: &mut RefOr<Schema>, all: &BTreeMap<String, RefOr<S
                 whole.required.extend(part.required.clone());
                 whole.description = part.description.clone().or(whole.description.take());
             }
-            // an optional part
-            RefOr::T(Schema::OneOf(either)) => either.items.iter().for_each(|part| merge(whole, part, all)),
+            // an optional part: none of its fields is required
+            RefOr::T(Schema::OneOf(either)) => {
+                let required = whole.required.clone();
+                either.items.iter().for_each(|part| merge(whole, part, all));
+                whole.required = required;
+            }
             RefOr::Ref(part) => {
                 let name = part.ref_location.rsplit('/').next().unwrap_or_default();
                 all.get(name).into_iter().for_each(|part| merge(whole, part, all));
