@@ -136,7 +136,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
     let path = cli.config.as_deref();
     match cli.verb {
         Verb::Openapi => {
-            say(&format!("{}\n", crate::api::document().to_pretty_json()?))?;
+            say(&format!("{}\n", crate::api::document_text()?))?;
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "demo")]

@@ -17,13 +17,13 @@ use crate::query::audit::{self, AuditFilter, AuditItem, KINDS};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditChoice {
-    /// `read`, `command`, `refused`; comma-separated.
+    /// Kinds.
     #[param(example = "read,refused")]
     kind: Option<String>,
-    /// Ids of keys, comma-separated.
+    /// Ids of keys.
     #[param(example = "0f3c5a7b9d11")]
     key_id: Option<String>,
-    /// Scopes, comma-separated.
+    /// Scopes.
     #[param(example = "content:read")]
     scope: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct AuditChoice {
                 "scope": "content:read", "status": 200, "request_id": "5f0c3a52-6a62-4ed5-8a5e-0d0a5b7f7f11"
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "state_as_of": null, "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

@@ -18,13 +18,13 @@ use crate::query::drift::{self, Drift, DriftFilter, DriftKey, KINDS};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DriftChoice {
-    /// Slugs of sources, comma-separated.
+    /// Slugs of sources.
     #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Streams, comma-separated.
+    /// Streams.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text`, `stray_quote`; comma-separated.
+    /// Kinds.
     #[param(example = "unknown_field,unknown_value")]
     kind: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct DriftChoice {
                 "record_count": 3
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

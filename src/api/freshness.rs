@@ -15,6 +15,11 @@ use crate::api::state::ForCaller;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
 
+/// Returns the freshness of an answer for the API's description.
+pub(crate) fn example() -> serde_json::Value {
+    serde_json::json!({"state": "fresh", "data_version": "d48213", "is_paused": false, "streams": []})
+}
+
 /// Data freshness
 ///
 /// The time up to which each stream is proven complete, the time up to which changes of stored sessions are known
@@ -24,9 +29,10 @@ use crate::query::freshness::Freshness;
     responses(
         (status = 200, description = "Freshness of all configured sources.", body = Freshness, example = json!({
             "state": "fresh", "complete_through": "2026-11-20T10:42:07Z",
-            "state_as_of": "2026-11-15T03:00:01Z", "data_version": "d48213",
-            "streams": [{"source": "konvo-eu", "provider": "konvo", "stream": "sessions", "complete_through": "2026-11-20T10:42:07Z",
-                         "state_as_of": "2026-11-15T03:00:01Z", "last_success_at": "2026-11-20T10:42:09Z", "last_verdict": "complete"}]
+            "state_as_of": "2026-11-15T03:00:01Z", "data_version": "d48213", "is_paused": false,
+            "streams": [{"source": "konvo-eu", "provider": "konvo", "stream": "sessions", "state": "fresh", "stale_after_seconds": 900,
+                         "is_paused": false, "complete_through": "2026-11-20T10:42:07Z", "state_as_of": "2026-11-15T03:00:01Z",
+                         "last_success_at": "2026-11-20T10:42:09Z", "last_verdict": "complete"}]
         })),
         (status = 304, description = "The response has not changed."),
         ReadProblems

@@ -142,6 +142,11 @@ pub fn document() -> utoipa::openapi::OpenApi {
     routes().split().1
 }
 
+/// Returns the API's description as text: a line for each part, so that a change shows where it is.
+pub fn document_text() -> serde_json::Result<String> {
+    description::text(&document())
+}
+
 /// Returns the API's router.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = routes().split();
@@ -151,7 +156,7 @@ pub fn router(state: ApiState) -> Router {
         probes: state.probes.clone(),
         departures: state.departures.clone(),
     };
-    finish(router.layer(Extension(recall)).merge(description::reader(document)), state)
+    finish(router.layer(Extension(recall)).merge(description::reader(&document)), state)
 }
 
 /// Returns the router of the address for supervisors and load balancers: liveness and readiness.

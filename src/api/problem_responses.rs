@@ -1,229 +1,178 @@
-//! The problem responses in the API's description: which ones an endpoint may return, and what each status means.
+//! The problem responses in the API's description: which ones an endpoint may return, and what each means.
 //!
-//! Endpoints name one of these sets, so that no endpoint omits a problem and all describe it alike. The text of
-//! an actual problem is in [`crate::api::problem`].
+//! Each is one component of the description, so that it is stated once. Endpoints name a set, and rules add theirs
+//! ([`crate::api::access::routes`]), so that no endpoint omits a problem and all describe it alike. The text of an
+//! actual problem is in [`crate::api::problem`].
 
 use std::collections::BTreeMap;
 
 use utoipa::IntoResponses;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response};
 
 use crate::api::problem::PROBLEM_JSON;
 
-/// Documents the problems that every read can return.
-#[derive(Debug)]
-pub(crate) struct ReadProblems;
+/// A problem response: its component, its status and its meaning.
+struct Described(&'static str, &'static str, &'static str);
 
-/// Documents the problems of a read whose response has several forms.
-#[derive(Debug)]
-pub(crate) struct TableProblems;
-
-/// Documents the problems of reading one item.
-#[derive(Debug)]
-pub(crate) struct FindProblems;
-
-/// Documents the problems of an endpoint that needs no data.
-#[derive(Debug)]
-pub(crate) struct PlainProblems;
-
-/// Documents the problems of a call that starts something at a provider.
-#[derive(Debug)]
-pub(crate) struct ActionProblems;
-
-/// Documents the problems of replaying a rejected record.
-#[derive(Debug)]
-pub(crate) struct ReplayProblems;
-
-/// A status and its meaning, for the API's description.
-type StatusMeaning = (&'static str, &'static str);
-
-const INVALID: StatusMeaning = (
-    "422",
-    "The request has faults: an unknown parameter, or values that cannot be read. All of them are in `errors`.",
-);
-const INTERNAL: StatusMeaning = ("500", "Internal error; the log states the cause under the id in `instance`.");
-const UNAVAILABLE: StatusMeaning = (
-    "503",
-    "The database does not respond (`database_unavailable`, see Retry-After), or the query takes too long (`query_too_expensive`).",
-);
-/// Documents the problems of a metric query whose response has several forms.
-#[derive(Debug)]
-pub(crate) struct FigureProblems;
-
-/// Documents the problems of a metric query that is sent as a body.
-#[derive(Debug)]
-pub(crate) struct AskProblems;
-
-const TOO_OLD: StatusMeaning = (
-    "503",
-    "The database does not respond (`database_unavailable`, see Retry-After), the query takes too long (`query_too_expensive`), or \
-     the data is older than `require_fresh` allows (`not_fresh_enough`, see Retry-After).",
-);
-const NOT_ACCEPTABLE: StatusMeaning =
-    ("406", "None of the available forms is accepted (`not_acceptable`); the detail lists them.");
-const NOT_FOUND: StatusMeaning = ("404", "Not found.");
-
-const INVALID_ACTION: StatusMeaning = (
-    "422",
-    "Nothing was started: the body has faults, all in `errors` with their JSON pointers (`invalid_body`), or the idempotency key \
-     belongs to another request (`idempotency_key_reused`).",
-);
-
-/// Documents the problems of operator commands to the pollers.
-#[derive(Debug)]
-pub(crate) struct ControlProblems;
-
-impl IntoResponses for ControlProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[
-            ("403", "A page of another origin sent the request (`cross_site_request`)."),
-            ("404", "There is no source with this slug; the response may suggest a similar one."),
-            (
-                "409",
-                "Run now: the stream is paused (`stream_paused`), or the source is no longer configured (`source_not_polled`). \
-                 Rename, merge, remove: the source or the new slug is in use (`source_not_changed`).",
-            ),
-            ("413", "The body is too large; it must be empty."),
-            ("415", "There is a body, and it is not declared as `application/json`."),
-            INVALID,
-            INTERNAL,
-            ("503", "The database does not respond (`database_unavailable`, see Retry-After)."),
-        ])
-    }
-}
-
-/// Documents the problems of commands about windows.
-#[derive(Debug)]
-pub(crate) struct WindowProblems;
-
-impl IntoResponses for WindowProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[
-            ("403", "A page of another origin sent the request (`cross_site_request`)."),
-            ("404", "There is no source with this slug; the response may suggest a similar one."),
-            ("409", "No doubtful or no accepted window touches the range (`no_such_window`); nothing was changed."),
-            ("413", "The body is too large."),
-            ("415", "The body is not declared as `application/json`."),
-            ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
-            INTERNAL,
-            ("503", "The database does not respond (`database_unavailable`, see Retry-After)."),
-        ])
-    }
-}
-
-/// Documents the problems of a call that sets prices.
-#[derive(Debug)]
-pub(crate) struct PriceProblems;
-
-impl IntoResponses for PriceProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[
-            ("403", "A page of another origin sent the request (`cross_site_request`)."),
-            ("413", "The body is too large."),
-            ("415", "The body is not declared as `application/json`."),
-            ("422", "The body has faults (`invalid_body`), all in `errors` with their JSON pointers."),
-            INTERNAL,
-            UNAVAILABLE,
-        ])
-    }
-}
-
-impl IntoResponses for TableProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[NOT_ACCEPTABLE, INVALID, INTERNAL, UNAVAILABLE])
-    }
-}
-
-impl IntoResponses for ReadProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[INVALID, INTERNAL, UNAVAILABLE])
-    }
-}
-
-impl IntoResponses for FigureProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[NOT_ACCEPTABLE, INVALID, INTERNAL, TOO_OLD])
-    }
-}
-
-impl IntoResponses for AskProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let too_large = ("413", "The body is too large.");
-        let not_json = ("415", "The body is not declared as `application/json`.");
-        responses_of(&[NOT_ACCEPTABLE, too_large, not_json, INVALID, INTERNAL, TOO_OLD])
-    }
-}
-
-impl IntoResponses for FindProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[NOT_FOUND, INVALID, INTERNAL, UNAVAILABLE])
-    }
-}
-
-impl IntoResponses for PlainProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        responses_of(&[INVALID, INTERNAL])
-    }
-}
-
-/// Problems of a call that starts something, besides those of every read.
-const ACTION: [StatusMeaning; 7] = [
-    (
+/// All problem responses.
+const ALL: [Described; 22] = [
+    Described(
+        "Unauthorized",
+        "401",
+        "No usable key was given (`no_key`, `unusable_key`, `key_ended`); see `WWW-Authenticate`.",
+    ),
+    Described(
+        "Forbidden",
         "403",
-        "Nothing was started: the source does not allow it (`actions_disabled`), or a page of another origin sent the request (`cross_site_request`).",
+        "The key lacks the scope (`missing_scope`), or is limited and this concerns all sources (`sources_limited`); or a page of \
+         another origin sent a request that changes something (`cross_site_request`).",
     ),
-    (
+    Described(
+        "ActionForbidden",
+        "403",
+        "Nothing was started: as `Forbidden`, or the source does not allow it (`actions_disabled`).",
+    ),
+    Described("NotFound", "404", "There is no such item, or the key's sources do not have it."),
+    Described(
+        "NotAcceptable",
+        "406",
+        "None of the available forms is accepted (`not_acceptable`); the detail lists them.",
+    ),
+    Described("BodyTooSlow", "408", "The body did not arrive in time (`body_too_slow`)."),
+    Described(
+        "ControlConflict",
         "409",
-        "Nothing was started: the provider has no such call (`not_offered`), the session is still running (`session_not_ended`), \
-         or the idempotency key belongs to a call under way (`action_in_flight`) or with an unknown outcome (`outcome_still_unknown`).",
+        "Nothing was changed: the stream is paused (`stream_paused`), the source is no longer configured (`source_not_polled`), or \
+         the source or the new slug is in use (`source_not_changed`).",
     ),
-    ("413", "Nothing was started: the body is too large."),
-    ("415", "Nothing was started: the body is not declared as `application/json`."),
-    ("502", "Nothing was started: the provider refused (`provider_refused`); `detail` quotes its message."),
-    (
+    Described(
+        "NoSuchWindow",
+        "409",
+        "No doubtful or no accepted window touches the range (`no_such_window`); nothing was changed.",
+    ),
+    Described(
+        "ReplayConflict",
+        "409",
+        "Nothing was done: the record's source is not configured in this process (`source_not_configured`).",
+    ),
+    Described(
+        "ActionConflict",
+        "409",
+        "Nothing was started: the provider has no such call (`not_offered`), the session is still running (`session_not_ended`), or \
+         the idempotency key belongs to a call under way (`action_in_flight`) or with an unknown outcome (`outcome_still_unknown`).",
+    ),
+    Described("BodyTooLarge", "413", "The body is too large (`body_too_large`)."),
+    Described(
+        "NotJson",
+        "415",
+        "There is a body, and it is not declared as `application/json` (`unsupported_media_type`).",
+    ),
+    Described("Misdirected", "421", "The Host is not one of this service (`unknown_host`)."),
+    Described(
+        "Invalid",
+        "422",
+        "The request has faults, all of them in `errors`: parameters (`invalid_query`), or places of the body (`invalid_body`).",
+    ),
+    Described(
+        "ActionInvalid",
+        "422",
+        "Nothing was started: as `Invalid`, or the idempotency key belongs to another request (`idempotency_key_reused`).",
+    ),
+    Described(
+        "TooManyRequests",
+        "429",
+        "The budget of the key is spent (`over_budget`); see `Retry-After` and `RateLimit`.",
+    ),
+    Described("InternalError", "500", "Internal error; the log states the cause under the id in `instance`."),
+    Described(
+        "ProviderRefused",
+        "502",
+        "Nothing was started: the provider refused (`provider_refused`); `detail` quotes its message.",
+    ),
+    Described(
+        "Unavailable",
         "503",
-        "Nothing was started: the provider (`provider_not_now`) or the database (`database_unavailable`) is temporarily unavailable; see Retry-After.",
+        "The database does not respond (`database_unavailable`, see `Retry-After`), or the query takes too long (`query_too_expensive`).",
     ),
-    (
+    Described(
+        "NotFreshEnough",
+        "503",
+        "As `Unavailable`, or the data is older than `require_fresh` allows (`not_fresh_enough`, see `Retry-After`).",
+    ),
+    Described(
+        "ActionUnavailable",
+        "503",
+        "Nothing was started: the provider (`provider_not_now`) or the database (`database_unavailable`) is temporarily unavailable; see `Retry-After`.",
+    ),
+    Described(
+        "OutcomeUnknown",
         "504",
         "**It may have been started** (`outcome_unknown`): the provider's response was lost or cannot be read. Check at the provider before you retry.",
     ),
 ];
 
-/// Problems of replaying a rejected record, besides those of every read.
-const REPLAY: [StatusMeaning; 4] = [
-    ("403", "Nothing was done: a page of another origin sent the request (`cross_site_request`)."),
-    ("409", "Nothing was done: the record's source is not configured in this process (`source_not_configured`)."),
-    ("415", "Nothing was done: the body is not declared as `application/json`."),
-    ("422", "Nothing was done: the body has faults, or `rejection_id` is not a number. All faults are in `errors`."),
-];
-
-impl IntoResponses for ReplayProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let mut all = responses_of(&[NOT_FOUND, INTERNAL, UNAVAILABLE]);
-        all.extend(responses_of(&REPLAY));
-        all
-    }
-}
-
-impl IntoResponses for ActionProblems {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let mut all = responses_of(&[NOT_FOUND, INVALID_ACTION, INTERNAL]);
-        all.extend(responses_of(&ACTION));
-        all
-    }
-}
-
-const TOO_SLOW: StatusMeaning = ("408", "The body did not arrive in time (`body_too_slow`).");
-
-fn responses_of(problems: &[StatusMeaning]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-    let response = |description: &str| {
+/// The components of all problem responses.
+pub(crate) fn components() -> impl Iterator<Item = (&'static str, Response)> {
+    ALL.iter().map(|Described(name, _, meaning)| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build()
-    };
-    // where a body is read, it may come too slowly
-    let slow = problems.iter().any(|(status, _)| *status == "413").then_some(&TOO_SLOW);
-    let problems = problems.iter().chain(slow);
-    problems.map(|(status, description)| ((*status).to_owned(), response(description).into())).collect()
+        (*name, ResponseBuilder::new().description(*meaning).content(PROBLEM_JSON, content).build())
+    })
+}
+
+/// Returns references to these components, by status.
+pub(crate) fn named(names: &[&'static str]) -> BTreeMap<String, RefOr<Response>> {
+    let chosen = ALL.iter().filter(|Described(name, ..)| names.contains(name));
+    chosen.map(|Described(name, status, _)| ((*status).to_owned(), Ref::from_response_name(*name).into())).collect()
+}
+
+/// Defines sets of problem responses that an endpoint can name.
+macro_rules! problem_sets {
+    ($($(#[$meta:meta])* $set:ident = [$($name:literal),+];)+) => {$(
+        $(#[$meta])*
+        #[derive(Debug)]
+        pub(crate) struct $set;
+
+        impl IntoResponses for $set {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                named(&[$($name),+])
+            }
+        }
+    )+};
+}
+
+problem_sets! {
+    /// The problems of an endpoint that needs no data.
+    PlainProblems = ["Invalid", "InternalError"];
+    /// The problems that every read can return.
+    ReadProblems = ["Invalid", "InternalError", "Unavailable"];
+    /// The problems of reading one item.
+    FindProblems = ["NotFound", "Invalid", "InternalError", "Unavailable"];
+    /// The problems of a read whose response has several forms.
+    TableProblems = ["NotAcceptable", "Invalid", "InternalError", "Unavailable"];
+    /// The problems of reading one item whose response has several forms.
+    FindTableProblems = ["NotFound", "NotAcceptable", "Invalid", "InternalError", "Unavailable"];
+    /// The problems of a metric query whose response has several forms.
+    FigureProblems = ["NotAcceptable", "Invalid", "InternalError", "NotFreshEnough"];
+    /// The problems of a metric query that is sent as a body.
+    AskProblems =
+        ["NotAcceptable", "BodyTooSlow", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "NotFreshEnough"];
+    /// The problems of a call that sets or estimates prices.
+    PriceProblems = ["BodyTooSlow", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"];
+    /// The problems of operator commands.
+    ControlProblems = [
+        "NotFound", "BodyTooSlow", "ControlConflict", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"
+    ];
+    /// The problems of commands about windows.
+    WindowProblems =
+        ["NotFound", "BodyTooSlow", "NoSuchWindow", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"];
+    /// The problems of replaying a rejected record.
+    ReplayProblems = [
+        "NotFound", "BodyTooSlow", "ReplayConflict", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"
+    ];
+    /// The problems of a call that starts something at a provider.
+    ActionProblems = [
+        "ActionForbidden", "NotFound", "BodyTooSlow", "ActionConflict", "BodyTooLarge", "NotJson", "ActionInvalid",
+        "InternalError", "ProviderRefused", "ActionUnavailable", "OutcomeUnknown"
+    ];
 }

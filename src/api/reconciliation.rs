@@ -14,10 +14,10 @@ use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter, 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReconciliationChoice {
-    /// Slugs of sources, comma-separated.
+    /// Slugs of sources.
     #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// `match`, `healed`, `differs`, `unverifiable`, `failed`; comma-separated.
+    /// Results.
     #[param(example = "differs,failed")]
     state: Option<String>,
     /// `true`: only the newest comparison of each window. Default: all comparisons.
@@ -45,7 +45,7 @@ pub(crate) struct ReconciliationChoice {
                 "minutes_state": "match", "day_offset_hours": 0, "is_latest": true
             }],
             "page": {"has_more": true, "next": "WzEyMywgNDcxMV0"},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

@@ -17,13 +17,13 @@ use crate::query::runs::{self, Run, RunFilter, VERDICTS};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RunChoice {
-    /// Slugs of sources, comma-separated.
-    #[param(example = "konvo-eu")]
+    /// Slugs of sources.
+    #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Streams, comma-separated.
+    /// Streams.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled`; comma-separated.
+    /// Verdicts of the runs.
     #[param(example = "failed,incomplete")]
     verdict: Option<String>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct RunChoice {
                 "error_class": null, "error_detail": null
             }],
             "page": {"has_more": true, "next": "WzEyMywgNDcxMV0"},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

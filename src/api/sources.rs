@@ -89,7 +89,7 @@ impl SourceAnswer {
                 "source": "rtk-prod", "provider": "realtimekit", "minutes_basis": "participant_time", "has_outcomes": false,
                 "message_support": "per_session", "history_from": "2026-01-01T00:00:00Z", "schedule": "0 */5 * * * *",
                 "is_enabled": true, "streams": ["sessions"],
-                "session_streams": ["participants", "chat", "transcript", "summary", "quality"],
+                "session_streams": ["participants", "chat", "transcript", "summary", "quality"], "human_steps": [],
                 "call_rate": {"requests_per_minute": 560.0, "decided_by": "provider", "stated_per_minute": 560.0},
                 "lateness": {"overlap_seconds": 1800, "latest_arrival_seconds": 240, "found_later_count": 0,
                              "latest_change_seconds": 95},
@@ -101,7 +101,7 @@ impl SourceAnswer {
                 ]
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

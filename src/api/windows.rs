@@ -10,18 +10,18 @@ use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
 use crate::api::source_list::ListRequest;
 use crate::model::stream::Stream;
-use crate::query::windows::{self, CoveredWindow, WindowFilter};
+use crate::query::windows::{self, CoveredWindow, STATES, WindowFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WindowChoice {
-    /// Slugs of sources, comma-separated.
-    #[param(example = "konvo-eu")]
+    /// Slugs of sources.
+    #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Streams that list records, comma-separated.
+    /// Streams.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// `proven`, `doubtful`, or `accepted` (doubtful, and accepted by an operator); comma-separated. Default: all.
+    /// States. Default: all.
     #[param(example = "doubtful")]
     state: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct WindowChoice {
                 "distinct_count": 131, "checked_at": "2026-11-20T10:40:04Z"
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )
@@ -53,7 +53,7 @@ pub(crate) async fn list_windows(request: ListRequest<WindowChoice>) -> Result<R
     let mut filter = WindowFilter {
         sources: list.sources(given.source.as_deref(), &mut faults),
         streams: words("stream", given.stream.as_deref(), &Stream::LISTING.map(Stream::as_str), &mut faults),
-        states: words("state", given.state.as_deref(), &["proven", "doubtful", "accepted"], &mut faults),
+        states: words("state", given.state.as_deref(), &STATES, &mut faults),
         after: None,
     };
     let page = list.page("windows", &filter, &mut faults);

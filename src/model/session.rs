@@ -27,6 +27,9 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Avatar, Self::Chat, Self::Meeting, Self::Livestream];
+
     /// Returns the value in `core.sessions.session_kind`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,6 +57,9 @@ pub enum SessionState {
 }
 
 impl SessionState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Live, Self::Ended, Self::Open, Self::NeverStarted, Self::Unknown];
+
     /// Returns the value in `core.sessions.session_state`.
     pub fn as_str(self) -> &'static str {
         match self {

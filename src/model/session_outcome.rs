@@ -16,6 +16,9 @@ pub enum SessionOutcome {
 }
 
 impl SessionOutcome {
+    /// All outcomes.
+    pub const ALL: [Self; 5] = [Self::Resolved, Self::Unresolved, Self::Open, Self::Unknown, Self::NotApplicable];
+
     /// Returns the value in `core.sessions.outcome`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -100,6 +100,20 @@ impl Granularity {
     }
 }
 
+/// Returns whether a bucket is only a part of what the clock or the calendar gives, because the range cuts it.
+pub fn is_cut(bucket: TimeRange, zone: Tz, granularity: Granularity) -> bool {
+    let date = local_date(zone, bucket.from);
+    let unit = match granularity.step() {
+        None => return false,
+        Some(Step::Clock(_)) => CalendarUnit::Day,
+        Some(Step::Calendar(unit)) => unit,
+    };
+    let first = unit.floor(date);
+    let whole = TimeRange { from: start_of_day(zone, first), to: start_of_day(zone, unit.next(first)) };
+    let whole = cut(whole, zone, granularity, usize::MAX).unwrap_or_default();
+    !whole.contains(&bucket)
+}
+
 /// Cuts the range into buckets, in order; returns `None` if there would be more than `max`.
 pub fn cut(range: TimeRange, zone: Tz, granularity: Granularity, max: usize) -> Option<Vec<TimeRange>> {
     match granularity.step() {

@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 
 use crate::query::{ReadError, reading};
 
+/// The proof of a range; accepted: not proven, and accepted by an operator.
+pub const STATES: [&str; 3] = ["proven", "doubtful", "accepted"];
+
 /// A range of time of one stream, and its completeness. Times that no range covers were never read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CoveredWindow {

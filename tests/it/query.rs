@@ -52,8 +52,8 @@ fn partly(value: impl Into<Value>, unknown: i64) -> Value {
 }
 
 /// A preliminary zero: the range is not over.
-fn not_yet(unknown: i64) -> Value {
-    json!({"value": null, "reason": "in_progress", "unknown_count": unknown})
+fn none_so_far(unknown: i64) -> Value {
+    json!({"value": 0, "unknown_count": unknown})
 }
 
 fn ratio(value: impl Into<Value>, numerator: impl Into<Value>, denominator: impl Into<Value>, unknown: i64) -> Value {

@@ -5,36 +5,23 @@
 use axum::{Router, middleware};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ComponentsBuilder, OpenApi, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::api::access::guard::{QUERY, READ, Rule, apply};
+use crate::api::description;
 use crate::api::memory::recall;
-use crate::api::problem::PROBLEM_JSON;
+use crate::api::problem_responses::{self, named};
 use crate::api::state::ApiState;
 use crate::model::api_key::Scope;
 
 /// Routes, each with its rule.
 pub(crate) struct Routes(OpenApiRouter<ApiState>);
 
-/// Responses that rules give, by status: name of the component, and its meaning.
-const RESPONSES: [(&str, &str, &str); 4] = [
-    ("401", "Unauthorized", "No usable key was given (`no_key`, `unusable_key`, `key_ended`); see `WWW-Authenticate`."),
-    (
-        "403",
-        "Forbidden",
-        "The key lacks the scope (`missing_scope`), or is limited and this concerns all sources (`sources_limited`).",
-    ),
-    ("421", "Misdirected", "The Host is not one of this service (`unknown_host`)."),
-    ("429", "TooManyRequests", "The budget of the key is spent (`over_budget`); see `Retry-After` and `RateLimit`."),
-];
-
 impl Routes {
     pub(crate) fn new(mut document: OpenApi) -> Self {
         let mut components = ComponentsBuilder::from(document.components.take().unwrap_or_default());
-        for (_, name, meaning) in RESPONSES {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            let response = ResponseBuilder::new().description(meaning).content(PROBLEM_JSON, content);
+        for (name, response) in problem_responses::components() {
             components = components.response(name, response);
         }
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of `tributary keys`."));
@@ -80,7 +67,8 @@ impl Routes {
 
     /// Returns the router and the description.
     pub(crate) fn split(self) -> (Router<ApiState>, OpenApi) {
-        self.0.split_for_parts()
+        let (router, document) = self.0.split_for_parts();
+        (router, description::complete(document))
     }
 }
 
@@ -94,16 +82,13 @@ fn document(item: &mut PathItem, rule: Option<Rule>) {
             scopes.iter().map(requirement).collect::<Vec<_>>()
         };
         operation.security = Some([of("bearer"), of("api_key")].concat());
-        for (status, name, meaning) in RESPONSES {
-            if rule.is_none() && status != "421" {
-                continue;
-            }
-            let responses = &mut operation.responses.responses;
-            if let Some(RefOr::T(response)) = responses.get_mut(status) {
-                response.description = format!("{} {meaning}", response.description);
-            } else {
-                responses.insert(status.to_owned(), RefOr::Ref(Ref::from_response_name(name)));
-            }
+        let of_rule: &[&str] = if rule.is_some() {
+            &["Unauthorized", "Forbidden", "Misdirected", "TooManyRequests"]
+        } else {
+            &["Misdirected"]
+        };
+        for (status, response) in named(of_rule) {
+            operation.responses.responses.entry(status).or_insert(response);
         }
     }
 }

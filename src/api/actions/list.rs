@@ -17,13 +17,13 @@ use crate::query::actions::{self, Action, ActionFilter, STATES};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ActionChoice {
-    /// Slugs of sources, comma-separated.
-    #[param(example = "konpro-main")]
+    /// Slugs of sources.
+    #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// `generate_summary`, `start_streaming_session`; comma-separated.
+    /// Kinds.
     #[param(example = "generate_summary")]
     kind: Option<String>,
-    /// `started`, `succeeded`, `refused`, `postponed`, `unknown`; comma-separated.
+    /// Outcomes of the calls.
     #[param(example = "unknown")]
     state: Option<String>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct ActionChoice {
                 "error_class": null, "detail": null
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

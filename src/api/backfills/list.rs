@@ -15,10 +15,10 @@ use crate::query::backfills::{self, Backfill, BackfillFilter, STATES};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BackfillChoice {
-    /// Slugs of sources, comma-separated.
-    #[param(example = "konpro-main")]
+    /// Slugs of sources.
+    #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// `running`, `paused`, `done`, `failed`, `cancelled`; comma-separated.
+    /// States.
     #[param(example = "running,failed")]
     state: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct BackfillChoice {
         (status = 200, description = "A page of backfills. The Link header names the next page.", body = List<Backfill>, example = json!({
             "items": [example()],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

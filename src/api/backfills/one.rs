@@ -8,7 +8,7 @@ use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::path::BackfillId;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
-use crate::api::problem_responses::{ActionProblems, FindProblems};
+use crate::api::problem_responses::{ControlProblems, FindProblems};
 use crate::api::state::{ApiState, ForCaller};
 use crate::query::backfills::{self, Backfill, BackfillUnit};
 use crate::store::backfill::state::{self, Command, Commanded};
@@ -72,7 +72,7 @@ pub(crate) async fn read_backfill(
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/pause", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
-    responses((status = 200, description = "It is paused, or was not running.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
+    responses((status = 200, description = "It is paused, or was not running.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ControlProblems)
 )]
 pub(crate) async fn pause_backfill(
     ForCaller(state): ForCaller,
@@ -91,7 +91,7 @@ pub(crate) async fn pause_backfill(
 #[utoipa::path(
     post, path = "/v1/sync/backfills/{backfill_id}/resume", tag = "actions",
     params(("backfill_id" = i64, Path, description = "Number of the backfill.", example = 3)),
-    responses((status = 200, description = "It is running, or had ended.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ActionProblems)
+    responses((status = 200, description = "It is running, or had ended.", body = BackfillChanged, example = json!({ "is_changed": true, "backfill": example() })), ControlProblems)
 )]
 pub(crate) async fn resume_backfill(
     ForCaller(state): ForCaller,

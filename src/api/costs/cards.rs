@@ -139,7 +139,7 @@ async fn standing(state: &ApiState) -> Result<Vec<RateCardItem>, ApiError> {
                        "currency": "USD", "preset_pattern": "*", "rounding": "none", "step_minutes": null,
                        "valid_from": "2026-01-01T00:00:00Z", "valid_to": null, "recorded_at": "2026-11-20T10:40:00Z"}],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )
@@ -165,8 +165,8 @@ pub(crate) async fn list_rate_cards(
 #[utoipa::path(
     put, path = "/v1/rate-cards", tag = "costs",
     request_body(content = RateCardSet, example = json!({"cards": [
-        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD", "valid_from": "2026-01-01"},
-        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.0005, "currency": "USD", "valid_from": "2026-01-01", "preset_pattern": "audio*"}
+        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD", "valid_from": "2026-01-01T00:00:00Z"},
+        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.0005, "currency": "USD", "valid_from": "2026-01-01T00:00:00Z", "preset_pattern": "audio*"}
     ]})),
     responses(
         (status = 200, description = "The cards are current.", body = RateCardsReplaced, example = json!({

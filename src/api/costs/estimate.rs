@@ -149,7 +149,7 @@ pub(crate) struct EstimateEcho {
                            "pricing_quantity": 57500, "unit_price": 0.0005, "cost": 28.75, "unknown_count": 0}],
             "unpriced_minutes": 0, "current_unpriced_minutes": 0, "unknown_count": 0,
             "query": {"from": "2026-10-01T00:00:00+02:00", "to": "2026-11-01T00:00:00+01:00", "zone": "Europe/Berlin", "sources": ["rtk-prod"]},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         PriceProblems
     )

@@ -91,10 +91,8 @@ impl Form {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FormParameter {
-    /// `json`, `csv`, `ndjson` or `parquet`; overrides the `Accept` header. Default: the form that the `Accept`
-    /// header prefers. The last three have the same columns and no envelope: freshness, version and warnings
-    /// are in the headers `Data-Complete-Through`, `Data-Version` and `Data-Warnings`, the currency of money is
-    /// in `Data-Currency`.
+    /// Overrides the `Accept` header, which chooses the form by default. The last three have the same columns and no
+    /// envelope: the headers `Data-Complete-Through`, `Data-Version`, `Data-Warnings` and `Data-Currency` state it.
     #[param(example = "json")]
     format: Option<String>,
     /// Type of numbers with digits after the point in Parquet: `double` (default), or `decimal`, which is exact. The

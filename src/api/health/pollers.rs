@@ -63,7 +63,7 @@ pub(crate) struct Pollers {
                 "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "state_as_of": "2026-11-15T03:00:01Z",
                 "next_run_at": "2026-11-20T10:45:00Z",
                 "parked_until": null, "consecutive_failures": 1, "paused": null, "run": null, "lease": null, "open_reject_count": 0,
-                "incomplete_windows": {"count": 0, "first": []}, "tasks": null,
+                "incomplete_windows": {"count": 0, "first": []}, "accepted_windows": {"count": 0, "first": []}, "tasks": null,
                 "quota": {"remaining": 412, "quota": 1200, "resets_at": "2026-11-20T10:44:10Z", "blocked_until": null},
                 "last_error": {"class": "auth_failed", "detail": "GET /sessions: 401", "at": "2026-11-20T10:40:01Z",
                                "advice": "The provider refused the credential; check the source's api_key_env or api_key_file."}

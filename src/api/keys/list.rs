@@ -77,7 +77,7 @@ impl KeyItem {
                 "revoked_at": null, "last_used_at": "2026-11-20T10:42:00Z", "replaces": null
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "state_as_of": null, "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

@@ -42,8 +42,7 @@ const MAX_HOURS: usize = 8_785;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ByParameter {
-    /// Grouping: dimensions as in `/v1/metrics/query`, and `hour_of_week` for one value for each weekday and
-    /// hour of the zone; comma-separated. Default: `provider`.
+    /// Grouping; `hour_of_week`: one value for each weekday and hour of the zone. Default: `provider`.
     #[param(example = "hour_of_week")]
     by: Option<String>,
 }
@@ -142,9 +141,10 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
                            "complete_hour_count": 4, "status": "complete",
                            "values": {"average_concurrent_sessions": {"value": 2.25}, "peak_concurrent_sessions": {"value": 5}}}],
                 "warnings": [],
-                "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
+                "freshness": crate::api::freshness::example(),
                 "query": {"metrics": ["peak_concurrent_sessions", "average_concurrent_sessions"], "dimensions": ["provider"],
-                          "from": "2026-10-26T00:00:00+01:00", "to": "2026-11-23T00:00:00+01:00", "zone": "Europe/Berlin", "granularity": "hour"}
+                          "from": "2026-10-26T00:00:00+01:00", "to": "2026-11-23T00:00:00+01:00", "zone": "Europe/Berlin", "granularity": "hour",
+                          "attribution": "start"}
             })),
             (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),

@@ -34,7 +34,7 @@ pub(crate) struct ExplainChoice {
     /// Instant since which changes are listed. Default: 24 hours ago.
     #[param(example = "2026-11-19T12:00:00Z")]
     changed_since: Option<String>,
-    /// Dimensions of the drivers, comma-separated. Default: all the metric can be grouped by.
+    /// Dimensions of the drivers. Default: all the metric can be grouped by.
     #[param(example = "channel,outcome")]
     drivers: Option<String>,
 }
@@ -244,6 +244,7 @@ fn example() -> Value {
                                              {"class": "unresolved", "numerator": 0, "denominator": 129}]},
         "left_out": {"open": 41, "stale_open": 7, "unknown": 12, "not_applicable": 63, "rejected": 1, "deleted": 2,
                      "breakout_rooms": 0, "out_of_coverage": []},
+        "classes": {"rows": 514, "counted": 500, "partly_known": 0, "unknown": 12, "deleted": 2, "breakout_rooms": 0, "not_measured": 0},
         "changed": {"since": "2026-11-19T12:00:00Z", "value_then": {"value": 0.739, "numerator": 354, "denominator": 479},
                     "sessions_new": 18, "sessions_changed": 3, "sessions_gone": 0, "fields": [{"field": "outcome", "session_count": 3}]},
         "previous": {"from": "2026-11-17T00:00:00+01:00", "to": "2026-11-18T00:00:00+01:00",
@@ -254,6 +255,6 @@ fn example() -> Value {
                          "remainder": 0}]},
         "sql": "select … from analytics.sessions s where …;",
         "rows": "/v1/metrics/rows?zone=Europe/Berlin&metrics=resolution_rate&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00",
-        "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+        "freshness": crate::api::freshness::example()
     })
 }

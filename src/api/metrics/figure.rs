@@ -18,7 +18,7 @@ use crate::query::metrics::explain::{GroupValue, Subject};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FigureChoice {
-    /// Id of the metric, one of `/v1/metrics`.
+    /// The metric.
     #[param(required = true, example = "resolution_rate")]
     metrics: Option<String>,
     /// The group: the `dimensions` of a row of `/v1/metrics/query`, as JSON. Default: all sessions.
@@ -27,7 +27,8 @@ pub(crate) struct FigureChoice {
     /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
-    /// As in `/v1/metrics/query`; default `start`.
+    /// Bucket in which a session across several buckets counts. Default: `start`. Messages, joins and completions
+    /// count where they happened.
     #[param(example = "start")]
     attribution: Option<String>,
 }

@@ -32,7 +32,7 @@ use crate::query::sessions::list::SessionFilter;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KindParameter {
-    /// `consumed`, `wall_clock`, `participant`, `active`; comma-separated. Default: all.
+    /// Kinds of minutes. Default: all.
     #[param(example = "consumed")]
     minutes_kind: Option<String>,
 }
@@ -64,7 +64,7 @@ parameter_groups! {
                        "minutes_basis": "participant_time", "minutes": 105.5, "is_billable": true, "is_provisional": false,
                        "rounding": "ceil_per_session", "rounded_minutes": 106, "difference_minutes": 0.5, "difference_class": "rounding"}],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
         (status = 304, description = "The response has not changed."),
         TableProblems

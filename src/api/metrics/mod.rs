@@ -283,7 +283,7 @@ fn example() -> Value {
         "bases": ["participant_time"],
         "warnings": [],
         "rows_link": "/v1/metrics/rows?zone=Europe/Berlin{&metrics,from,to,group}",
-        "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []},
+        "freshness": crate::api::freshness::example(),
         "definitions": {"minutes_consumed": 1, "resolution_rate": 1},
         "query": {"metrics": ["minutes_consumed", "resolution_rate"], "dimensions": ["provider"],
                   "from": "2026-11-18T00:00:00+01:00", "to": "2026-11-19T00:00:00+01:00", "zone": "Europe/Berlin",

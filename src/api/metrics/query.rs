@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::IntoParams;
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -30,10 +31,10 @@ use crate::query::bucket::Granularity;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MetricChoice {
-    /// Metrics, comma-separated, at most 10. See `/v1/metrics`.
+    /// Metrics.
     #[param(required = true, example = "minutes_consumed,resolution_rate")]
     metrics: Option<String>,
-    /// Dimensions to group by, comma-separated, at most 4; `/v1/metrics` lists those of each metric. Default: none.
+    /// Dimensions to group by; `/v1/metrics` lists those of each metric. Default: none.
     #[param(example = "provider")]
     dimensions: Option<String>,
 }
@@ -108,8 +109,13 @@ pub(crate) async fn ask_metrics(
 /// Allowed methods: those that the router knows, and QUERY.
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, QUERY");
 
-/// Adds QUERY to an endpoint; neither the router nor the description (OpenAPI 3.1) has a name for that method.
-pub(crate) fn with_query((schemas, paths, methods): UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
+/// Adds QUERY to an endpoint. The router has no name for that method, and the description only from OpenAPI 3.2 on,
+/// which generators of clients do not read yet: it stands as the extension `x-query`.
+pub(crate) fn with_query((schemas, mut paths, methods): UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
+    for (path, item) in &mut paths.paths {
+        let post = format!("#/paths/{}/post", path.replace('/', "~1"));
+        item.extensions.get_or_insert_default().insert("x-query".to_owned(), json!({"$ref": post}));
+    }
     (schemas, paths, methods.fallback(other_methods))
 }
 

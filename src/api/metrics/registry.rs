@@ -13,7 +13,7 @@ use crate::api::etag::EntityTag;
 use crate::api::page::{List, Page};
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
-use crate::api::problem_responses::ReadProblems;
+use crate::api::problem_responses::{FindProblems, ReadProblems};
 use crate::api::state::ForCaller;
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::Freshness;
@@ -115,7 +115,7 @@ impl MetricDefinition {
                 "overlapping_dimensions": [], "attributions": ["start", "end", "spread"], "is_kept": true
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         (status = 304, description = "The response has not changed."),
         ReadProblems
@@ -156,7 +156,7 @@ pub(crate) async fn list_metrics(
             "is_kept": true
         })),
         (status = 304, description = "The response has not changed."),
-        ReadProblems
+        FindProblems
     )
 )]
 pub(crate) async fn read_metric(

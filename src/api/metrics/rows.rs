@@ -70,7 +70,7 @@ fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
                        "provider_session_id": "chat-8f2", "session_kind": "chat", "session_state": "ended",
                        "outcome": "resolved", "channel": "webchat", "contribution": 1, "denominator": 1, "is_unknown": false}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
         TableProblems
     )

@@ -19,7 +19,9 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
-pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said, nearest};
+use crate::api::description::types::takes_several;
+pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said};
+pub(crate) use crate::query::nearest;
 
 use crate::api::parameters::faults::UNKNOWN_PARAMETER;
 use crate::api::problem::ApiError;
@@ -59,7 +61,12 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
                 faults.note_unknown(&name, UNKNOWN_PARAMETER, &name, names.iter().map(String::as_str));
             } else if value.trim_matches([',', ' ']).is_empty() || value.contains('\0') {
                 faults.note(&name, "empty_value", format!("`{name}` has no usable value; omit it instead."));
-            } else if given.insert(name.clone(), value).is_some() {
+            } else if let Some(before) = given.insert(name.clone(), value.clone()) {
+                // of a list, generated clients repeat the parameter
+                if takes_several(&name) && !before.starts_with('[') && !value.starts_with('[') {
+                    given.insert(name, format!("{before},{value}"));
+                    continue;
+                }
                 faults.note(
                     &name,
                     "repeated_parameter",

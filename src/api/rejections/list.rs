@@ -18,16 +18,16 @@ use crate::query::rejections::{self, Rejection, RejectionFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RejectionChoice {
-    /// Slugs of sources, comma-separated.
-    #[param(example = "konvo-eu")]
+    /// Slugs of sources.
+    #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Streams, comma-separated.
+    /// Streams.
     #[param(example = "sessions")]
     stream: Option<String>,
-    /// Reason codes, comma-separated.
+    /// Reason codes.
     #[param(example = "unreadable_time,missing_field")]
     reason_code: Option<String>,
-    /// `true`, `false` or `all`. Default: `false`, the unresolved records.
+    /// Default: `false`, the unresolved records.
     #[param(example = "false")]
     resolved: Option<String>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct RejectionChoice {
                 "resolved_at": null, "resolution": null
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

@@ -36,7 +36,7 @@ use crate::query::sessions::{self, Session};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SessionChoice {
-    /// The providers' ids, verbatim, comma-separated.
+    /// The providers' ids, verbatim.
     #[param(example = "chat-8f2")]
     provider_session_id: Option<String>,
     /// `true`: sessions with a transcript; `false`: sessions without one, for any reason.
@@ -144,7 +144,7 @@ impl SessionParameters {
         let (is_descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
         let by = SortField::ALL.into_iter().find(|field| field.as_str() == name);
         if by.is_none() {
-            faults.note_unknown("sort", "unknown_value", name, SortField::ALL.map(SortField::as_str));
+            faults.note_unknown("sort", "unknown_value", text, SessionOrder::WORDS);
         }
         SessionOrder { by: by.unwrap_or(SortField::StartedAt), is_descending }
     }
@@ -164,10 +164,11 @@ impl SessionParameters {
         (status = 200, description = "A page of sessions. The Link header names the next page.", content((List<Session> = "application/json", example = json!({
             "items": [{"session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
                        "session_kind": "chat", "session_state": "ended", "outcome": "unresolved", "channel": "whatsapp",
-                       "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
-                       "participant_count": null, "transcript_state": null}],
+                       "created_at": "2026-11-20T09:01:12Z", "started_at": "2026-11-20T09:01:12Z", "duration_seconds": 412,
+                       "is_part_of_session": false, "is_provisional": false, "first_seen_at": "2026-11-20T09:05:03Z",
+                       "last_changed_at": "2026-11-20T09:10:02Z", "is_deleted_at_provider": false}],
             "page": {"has_more": true, "next": "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ"},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })), (String = "text/csv"), (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"))),
         (status = 304, description = "The response has not changed."),
         TableProblems

@@ -44,7 +44,7 @@ pub(crate) struct MessageList {
                        "participant_id": null, "provider_origin": "user", "body": "Where is my order?", "char_count": 18, "word_count": 4}],
             "availability": "available", "reason": null, "next_try_at": null,
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         FindProblems
     )

@@ -25,9 +25,11 @@ use crate::query::sessions::{self, Session};
         (status = 200, description = "The session.", body = Session, example = json!({
             "session_id": 42, "source": "konvo-eu", "provider": "konvo", "provider_session_id": "chat-8f2",
             "session_kind": "chat", "session_state": "ended", "provider_status": null, "outcome": "resolved",
-            "is_flagged_unresolved": false, "channel": "whatsapp", "started_at": "2026-11-20T09:01:12Z",
+            "is_flagged_unresolved": false, "channel": "whatsapp", "is_part_of_session": false,
+            "created_at": "2026-11-20T09:01:12Z", "started_at": "2026-11-20T09:01:12Z",
             "completed_at": "2026-11-20T09:08:04Z", "duration_seconds": 412, "minutes_consumed": null, "minutes_basis": null,
-            "elapsed_minutes": 6.866_666_667, "message_count": 12
+            "elapsed_minutes": 6.866_666_667, "message_count": 12, "is_provisional": false,
+            "first_seen_at": "2026-11-20T09:05:03Z", "last_changed_at": "2026-11-20T09:10:02Z", "is_deleted_at_provider": false
         })),
         FindProblems
     )

@@ -45,7 +45,7 @@ pub(crate) struct ParticipantList {
                        "left_at": "2026-11-20T09:31:12Z", "is_left_at_derived": false, "duration_seconds": 1800, "is_rejoin": false}],
             "availability": "available", "reason": null, "next_try_at": null,
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         FindProblems
     )

@@ -45,7 +45,7 @@ pub(crate) struct ProvenanceAnswer {
             "items": [{"changed_at": "2026-11-20T09:10:02Z", "field": "outcome", "old": "open", "new": "resolved",
                        "provider_time": "2026-11-20T09:08:04Z", "run_id": 812}],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         FindProblems
     )

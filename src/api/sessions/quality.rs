@@ -43,7 +43,7 @@ pub(crate) struct QualityList {
                        "fetched_at": "2026-11-20T09:45:00Z"}],
             "availability": "available", "reason": null, "next_try_at": null,
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         FindProblems
     )

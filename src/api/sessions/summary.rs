@@ -40,7 +40,7 @@ pub(crate) struct SummaryAnswer {
         (status = 200, description = "The summary, or the reason why there is none.", body = SummaryAnswer, example = json!({
             "summary": {"format": "markdown", "body": "# Standup", "word_count": 1, "fetched_at": "2026-11-20T09:45:00Z"},
             "availability": "available", "reason": null, "next_try_at": null,
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         FindProblems
     )

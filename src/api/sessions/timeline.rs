@@ -71,7 +71,7 @@ impl From<&Parts> for TimelineParts {
                       "transcript": {"availability": "available", "reason": null, "next_try_at": null}},
             "untimed_count": 0,
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         FindProblems
     )

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::api::content_negotiation::{JSON, chosen};
 use crate::api::page::{Page, PageParameters, PageRequest};
 use crate::api::problem::ApiError;
-use crate::api::problem_responses::FindProblems;
+use crate::api::problem_responses::FindTableProblems;
 use crate::api::sessions::cues;
 use crate::api::sessions::part::PartRequest;
 use crate::api::state::ApiState;
@@ -61,13 +61,12 @@ pub(crate) struct TranscriptPage {
                                "fetched_at": "2026-11-20T09:45:00Z"},
                 "speakers": [{"speaker_id": "p_3f9a", "label": "Ada", "words": 2, "talk_share": 1}],
                 "page": {"has_more": false, "next": null},
-                "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:42:07Z", "data_version": "d48213", "streams": []}
+                "freshness": crate::api::freshness::example()
             })),
             (String = "text/vtt", example = "WEBVTT\n\n00:00:08.000 --> 00:00:09.500\n<v Ada>Good morning.\n"),
             (String = "text/plain", example = "[00:00:08] Ada: Good morning.\n"),
         )),
-        (status = 406, description = "None of the available forms is accepted; the detail lists them."),
-        FindProblems
+        FindTableProblems
     )
 )]
 pub(crate) async fn read_transcript(mut request: PartRequest, headers: HeaderMap) -> Result<Response, ApiError> {

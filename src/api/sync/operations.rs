@@ -16,10 +16,10 @@ use crate::query::operations::{self, Operation, OperationFilter};
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OperationChoice {
-    /// Slugs of sources, comma-separated.
+    /// Slugs of sources.
     #[param(example = "rtk-prod")]
     source: Option<String>,
-    /// Kinds, comma-separated: `pause`, `resume`, `run`, …
+    /// Kinds, such as `pause`, `resume`, `run`.
     #[param(example = "pause,resume")]
     kind: Option<String>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct OperationChoice {
                 "target": null, "requested_by": "127.0.0.1:50214", "request_id": "5f0c3a52-6a62-4ed5-8a5e-0d0a5b7f7f11"
             }],
             "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )

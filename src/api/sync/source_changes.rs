@@ -86,7 +86,7 @@ pub(crate) struct SourceChanged {
 /// or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/rename", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), NewSlug, DryRun),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), NewSlug, DryRun),
     responses(
         (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "rename", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
@@ -114,7 +114,7 @@ pub(crate) async fn rename_source(
 /// no poller may be working on either. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/merge", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source that goes.", example = "konvo"), OtherSource, DryRun),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), OtherSource, DryRun),
     responses(
         (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "merge", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
@@ -141,7 +141,7 @@ pub(crate) async fn merge_source(
 /// operator commands for it. Repeating the request continues after an interruption. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/remove", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "konvo"), DryRun),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), DryRun),
     responses(
         (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "remove", "source": "konvo", "other": null, "is_dry_run": true, "operation_id": null,

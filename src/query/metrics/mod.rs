@@ -27,7 +27,9 @@ mod response;
 pub mod run;
 pub mod sql;
 pub mod time_column;
+mod unmatched;
 
+pub use self::fold::status;
 pub use self::response::{answer, hour_of_week, request_echo, series, value};
 
 use chrono::{DateTime, Utc};
@@ -86,5 +88,6 @@ pub async fn answer(
     };
     let mut answer = response::assemble(&parts, (query, &findings), before)?;
     response::order::arrange(query, &mut answer);
+    answer.warnings.extend(unmatched::warnings(&reader, query, &answer).await?);
     Ok(answer)
 }

@@ -121,6 +121,18 @@ pub enum SortValue {
 }
 
 impl SessionOrder {
+    /// All orders, by name: the field, with `-` before it the greatest first.
+    pub const WORDS: [&str; 8] = [
+        "started_at",
+        "-started_at",
+        "ended_at",
+        "-ended_at",
+        "minutes_consumed",
+        "-minutes_consumed",
+        "message_count",
+        "-message_count",
+    ];
+
     /// Returns the sort key of a session.
     pub fn key(self, session: &Session) -> SessionKey {
         let value = match self.by {

@@ -141,9 +141,7 @@ fn every_address_that_has_forms_says_which() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let parameters = operation["parameters"].as_array();
-            if parameters.is_none_or(|all| {
-                all.iter().all(|parameter| parameter["name"] != "format" || parameter["in"] != "query")
-            }) {
+            if parameters.is_none_or(|all| all.iter().all(|given| given["$ref"] != "#/components/parameters/format")) {
                 continue;
             }
             let forms: Vec<&String> = operation["responses"]["200"]["content"].as_object().unwrap().keys().collect();

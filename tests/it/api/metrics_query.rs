@@ -247,3 +247,43 @@ async fn all_of_a_response_reads_one_snapshot_of_the_data() {
     let write = Statement::new("delete from core.sources").fetch_all(&snapshot).await;
     assert!(write.unwrap_err().to_string().contains("read-only"));
 }
+
+#[tokio::test]
+async fn a_filter_value_that_no_session_has_is_warned_of_with_the_nearest() {
+    let api = Api::new().await;
+    let path = format!("{QUERY}?metrics=sessions&source=konvo-eu&from=2026-11-18&to=2026-11-19&zone=Europe/Berlin");
+    let warnings = async |filter: &str| {
+        let answer = api.get(&format!("{path}&{filter}")).await;
+        let warnings = answer["warnings"].as_array().unwrap().clone();
+        warnings.into_iter().filter(|warning| warning["code"] == "unmatched_filter_value").collect::<Vec<_>>()
+    };
+    let mistyped = warnings("channel=whatsap").await;
+    assert_eq!(mistyped.len(), 1);
+    assert_eq!(mistyped[0]["detail"], "No session of the range has `channel` = `whatsap`. Did you mean `whatsapp`?");
+    // one of several, and one to leave out
+    assert_eq!(warnings("channel=whatsapp,whatsap").await, mistyped);
+    assert_eq!(warnings("channel_not=whatsap").await, mistyped);
+    for filter in ["channel=whatsapp", "channel_not=whatsapp", "outcome_not=open", "missing=channel"] {
+        assert_eq!(warnings(filter).await, Vec::<Value>::new(), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn lists_may_repeat_a_parameter_and_must_be_readable() {
+    let api = Api::new().await;
+    let path = format!("{QUERY}?source=konvo-eu&from=2026-11-18&to=2026-11-19");
+    let once = api.get(&format!("{path}&metrics=sessions,resolution_rate&channel=whatsapp,webchat")).await;
+    let twice =
+        api.get(&format!("{path}&metrics=sessions&metrics=resolution_rate&channel=whatsapp&channel=webchat")).await;
+    assert_eq!(twice, once);
+    for (given, code) in [
+        ("channel=%5B%22whatsapp%22", "not_json"),
+        ("channel_not=%5B1%5D", "not_json"),
+        ("channel=%5B%5D", "missing_values"),
+        ("channel=%5B%22a%22%5D&channel=b", "repeated_parameter"),
+        ("granularity=day&granularity=hour", "repeated_parameter"),
+    ] {
+        let problem = api.problem(&format!("{path}&metrics=sessions&{given}"), 422).await;
+        assert_eq!(problem["errors"][0]["code"], code, "{given}: {problem:#}");
+    }
+}

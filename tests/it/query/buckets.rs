@@ -90,3 +90,25 @@ async fn f68_a_day_of_23_hours_and_one_of_25_count_their_own_sessions() {
         assert!(by_hour.iter().all(|(_, count)| *count == 6), "{by_hour:?}");
     }
 }
+
+#[tokio::test]
+async fn buckets_that_the_range_cuts_are_partial() {
+    let api = Api::new().await;
+    let partial = async |query: &str| -> Vec<bool> {
+        let answer = api.get(&format!("/v1/metrics/query?metrics=sessions&source=rtk-prod&{query}")).await;
+        let rows = answer["rows"].as_array().unwrap();
+        rows.iter().map(|row| row["bucket"]["is_partial"] == true).collect()
+    };
+    // Wednesday to Tuesday: two weeks, each a part
+    assert_eq!(partial("granularity=week&from=2026-11-11&to=2026-11-18").await, [true, true]);
+    assert_eq!(partial("granularity=week&from=2026-11-09&to=2026-11-18").await, [false, true]);
+    assert_eq!(partial("granularity=day&from=2026-11-11&to=2026-11-13&zone=Europe/Berlin").await, [false, false]);
+    assert_eq!(partial("granularity=day&from=2026-11-11&to=2026-11-13T05:00:00Z&zone=UTC").await, [false, false, true]);
+    // Kolkata's hours begin at half past in UTC
+    let hours = "granularity=hour&zone=Asia/Kolkata&from=2026-11-11T10:00:00Z&to=2026-11-11T11:30:00Z";
+    assert_eq!(partial(hours).await, [true, false]);
+    // the last piece of a day of 24.5 hours is short by itself
+    let short = "granularity=hour&zone=Australia/Lord_Howe&from=2026-04-05T12:00:00Z&to=2026-04-05T13:30:00Z";
+    assert_eq!(partial(short).await, [false, false]);
+    assert_eq!(partial("granularity=none&from=2026-11-11&to=2026-11-13T05:00:00Z").await, [false]);
+}

@@ -8,7 +8,7 @@ async fn volume_and_minutes_of_chats_are_those_computed_by_hand() {
     let table = [
         ("sessions", known(6)),
         ("connected_sessions", partly(5, 1)),
-        ("never_started_sessions", not_yet(1)),
+        ("never_started_sessions", none_so_far(1)),
         ("never_started_rate", ratio(0, 0, 5, 1)),
         // 84 waits since the 12th, 86 was active half an hour ago
         ("live_sessions", known(1)),

@@ -13,9 +13,7 @@ async fn explanations_and_comparisons_have_the_same_previous_period() {
         "from=2026-11-18T10:00:00Z&to=2026-11-18T13:00:00Z",
     ] {
         let question = format!("metrics=sessions&zone=Europe/Berlin&{range}");
-        let compared = api
-            .get(&format!("/v1/metrics/query?granularity=none&compare=previous_period&elapsed=same&{question}"))
-            .await;
+        let compared = api.get(&format!("/v1/metrics/query?granularity=none&compare=previous_period&{question}")).await;
         let explained = api.get(&format!("/v1/metrics/explain?{question}")).await;
         let (echo, previous) = (&compared["query"]["compare"], &explained["previous"]);
         assert_eq!((&previous["from"], &previous["to"]), (&echo["previous_from"], &echo["previous_to"]), "{range}");
@@ -93,13 +91,12 @@ async fn a_running_day_is_compared_with_as_much_of_another() {
     );
     // it is 13:00 in Berlin: by then one meeting of two had begun on the 18th
     let same = api.get(&format!("{path}&elapsed=same")).await;
-    assert_eq!(
-        same["totals"]["sessions"],
-        json!({"value": null, "reason": "in_progress", "previous": 1, "change": null, "change_ratio": null})
-    );
+    assert_eq!(same["totals"]["sessions"], json!({"value": 0, "previous": 1, "change": -1, "change_ratio": -1}));
     assert_eq!(same["query"]["compare"]["previous_to"], "2026-11-18T13:00:00+01:00");
     assert_eq!(same["warnings"], json!([]));
-    let full = api.get(&path).await;
+    // the default, as in explanations
+    assert_eq!(api.get(&path).await["query"]["compare"]["elapsed"], "same");
+    let full = api.get(&format!("{path}&elapsed=full")).await;
     assert_eq!(full["totals"]["sessions"]["previous"], 2);
     assert_eq!(full["warnings"][0]["code"], "unequal_elapsed");
     let hours = api.get(&format!("{path}&elapsed=same&granularity=hour")).await;
@@ -109,4 +106,62 @@ async fn a_running_day_is_compared_with_as_much_of_another() {
     let path = format!("{QUERY}?metrics=sessions&from=2026-11-21&to=2026-11-22&compare=previous_period&elapsed=same");
     let future = api.problem(&path, 422).await;
     assert_eq!(future["errors"][0]["code"], "nothing_to_compare");
+}
+
+#[tokio::test]
+async fn rows_and_totals_have_the_same_previous_sum() {
+    let api = Api::new().await;
+    // 900 sessions at random times, so that every hour of the months may have one
+    sqlx::raw_sql(
+        "select setseed(0.7);
+         insert into core.sessions (session_id, created_at, started_at, first_seen_at, last_changed_at, source_id, provider,
+                session_kind, session_state, outcome, provider_session_id, row_hash, raw_hash)
+         overriding system value
+         select 3000 + n, at, at, at, at, 2, 'konpro', 'avatar', 'ended', 'not_applicable', 'y' || n, '\\x00', '\\x00'
+           from (select n, timestamptz '2026-08-01Z' + random() * interval '110 days' as at from generate_series(1, 900) n) x",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let sum = |rows: &Value, field: &str| -> i64 {
+        let cells = rows.as_array().into_iter().flatten().map(|row| &row["values"]["sessions"][field]);
+        cells.filter_map(Value::as_i64).sum()
+    };
+    let mut unmatched = 0;
+    for range in [
+        "from=2026-11-01&to=2026-11-16",
+        "from=2026-10-01&to=2026-11-01",
+        "from=2026-09-01&to=2026-10-01",
+        "from=2026-09-10T07:30:00Z&to=2026-09-25T11:00:00Z",
+        "from=2026-10-20&to=2026-11-03",
+        "from=2026-11-01&to=2026-12-01",
+    ] {
+        for granularity in ["none", "day", "week", "month"] {
+            for zone in ["UTC", "Europe/Berlin", "Pacific/Chatham"] {
+                for compare in [
+                    "previous_period",
+                    "previous_period&align=weekday",
+                    "custom&compare_from=2026-08-02&compare_to=2026-09-02",
+                ] {
+                    let path = format!(
+                        "{QUERY}?metrics=sessions&source=konpro-eu&{range}&granularity={granularity}&zone={zone}&compare={compare}"
+                    );
+                    let answer = api.get(&path).await;
+                    let rows = sum(&answer["rows"], "previous") + sum(&answer["unmatched_previous"], "value");
+                    assert_eq!(answer["totals"]["sessions"]["previous"], rows, "{path}");
+                    unmatched += answer["unmatched_previous"].as_array().map_or(0, Vec::len);
+                }
+            }
+        }
+    }
+    assert!(unmatched > 50, "{unmatched}");
+    // November has no 31st
+    let path = format!("{QUERY}?metrics=sessions&source=konpro-eu&granularity=day&zone=UTC&compare=previous_period");
+    let november = api.get(&format!("{path}&from=2026-11-01&to=2026-12-01&elapsed=full")).await;
+    let alone = november["unmatched_previous"].as_array().unwrap();
+    assert_eq!(alone.len(), 1);
+    assert_eq!(alone[0]["previous_bucket"]["start"], "2026-10-31T00:00:00+00:00");
+    let october = api.get(&format!("{path}&from=2026-10-01&to=2026-11-01")).await;
+    assert_eq!(october["unmatched_previous"], Value::Null);
+    assert_eq!(october["rows"][30]["values"]["sessions"]["previous_reason"], "no_counterpart");
 }

@@ -87,8 +87,9 @@ async fn minutes_by_day_distinguish_zero_unknown_and_unproven() {
     assert_eq!((status, elapsed), (json!("complete"), json!({"value": 0})));
     assert_eq!(consumed["reason"], "not_applicable");
     // today
-    let running = json!({"value": null, "reason": "in_progress"});
-    assert_eq!(cell("realtimekit", "2026-11-20"), (json!("in_progress"), running.clone(), running));
+    // today: none so far
+    let so_far = json!({"value": 0});
+    assert_eq!(cell("realtimekit", "2026-11-20"), (json!("in_progress"), so_far.clone(), so_far));
     // the whole range
     assert_eq!(answer["totals"]["minutes_consumed"], json!({"value": 156.35, "unknown_count": 1}));
     assert_eq!(answer["coverage"], json!({"eligible": 11, "not_applicable": 0, "unknown": 1}));
@@ -179,4 +180,19 @@ async fn a_hole_of_long_ago_changes_no_status_of_a_proven_day() {
     let statuses: Vec<&str> =
         answer["rows"].as_array().unwrap().iter().map(|row| row["bucket"]["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["complete", "has_gap", "complete", "complete"]);
+}
+
+#[tokio::test]
+async fn a_bucket_in_progress_is_zero_so_far_and_one_to_come_is_not_begun() {
+    let api = Api::new().await;
+    // it is 13:00 in Berlin on the 20th
+    let path = "/v1/metrics/query?metrics=sessions,resolution_rate&granularity=day&source=konvo-eu";
+    let answer = api.get(&format!("{path}&from=2026-11-20&to=2026-11-22&zone=Europe/Berlin")).await;
+    let cell = |day: usize| (&answer["rows"][day]["bucket"]["status"], &answer["rows"][day]["values"]["sessions"]);
+    assert_eq!(cell(0), (&json!("in_progress"), &json!({"value": 0})));
+    assert_eq!(cell(1), (&json!("not_begun"), &json!({"value": null, "reason": "not_begun"})));
+    // a ratio of nothing is no number
+    let rate = &answer["rows"][0]["values"]["resolution_rate"];
+    assert_eq!(rate, &json!({"value": null, "reason": "in_progress"}));
+    assert_eq!(answer["totals"]["sessions"], json!({"value": 0}));
 }

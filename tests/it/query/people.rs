@@ -63,7 +63,7 @@ async fn people_are_counted_once_in_each_cell_and_in_the_whole() {
         // anna, bert, cleo and the unknown person of 86
         ("unique_people", partly(4, 1)),
         ("new_people", partly(3, 1)),
-        ("returning_people", not_yet(1)),
+        ("returning_people", none_so_far(1)),
         ("identified_rate", ratio(0.833_333_333, 5, 6, 0)),
         // in the second week bert came and anna did not; cleo's is not over
         ("retention_rate", ratio(0.5, 1, 2, 1)),

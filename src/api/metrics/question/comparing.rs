@@ -9,12 +9,23 @@ use crate::api::metrics::question::raw_query::{CompareSaid, RawQuery};
 use crate::api::parameters::time::between;
 use crate::api::parameters::{Faults, Said};
 use crate::query::metrics::compare::{CompareTo, Comparison, Pieces, Wanted};
+use crate::query::range::TimeRange;
 
 /// Reads the requested comparison, if any.
-pub(super) fn wanted(raw_query: &RawQuery, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<Wanted> {
+pub(super) fn wanted(
+    raw_query: &RawQuery,
+    range: Option<TimeRange>,
+    zone: Tz,
+    now: DateTime<Utc>,
+    faults: &mut Faults,
+) -> Option<Wanted> {
     let said = raw_query.compare.as_ref()?;
     let by_weekday = one_of(said.align.as_ref(), ["calendar", "weekday"], faults);
-    let same_elapsed = one_of(said.elapsed.as_ref(), ["full", "same"], faults);
+    let has_begun = || range.is_some_and(|range| range.from < minute(now));
+    let same_elapsed = match &said.elapsed {
+        None => has_begun(),
+        given => one_of(given.as_ref(), ["full", "same"], faults),
+    };
     let to = to(said, zone, now, faults);
     Some(Wanted { to: to?, by_weekday, same_elapsed, is_of_days: raw_query.time.is_of_days() })
 }
@@ -27,15 +38,18 @@ pub(super) fn comparison(
     now: DateTime<Utc>,
     faults: &mut Faults,
 ) -> Option<Comparison> {
-    // to the minute, so that an answer can be reused that long
-    let minute = DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now);
-    let comparison = Comparison::of(wanted, asked, minute);
+    let comparison = Comparison::of(wanted, asked, minute(now));
     if comparison.is_none() {
         let at = raw_query.compare.as_ref().map_or_else(|| raw_query.location("compare"), |said| said.at.clone());
         let detail = "The periods cannot be compared: the range has not begun, or the compared period is empty.";
         faults.note(&at, "nothing_to_compare", detail);
     }
     comparison
+}
+
+/// Returns the time to the minute, so that an answer can be reused that long.
+fn minute(now: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(now.timestamp() / 60 * 60, 0).unwrap_or(now)
 }
 
 fn to(said: &CompareSaid, zone: Tz, now: DateTime<Utc>, faults: &mut Faults) -> Option<CompareTo> {

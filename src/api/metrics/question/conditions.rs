@@ -5,7 +5,7 @@
 //! of the others".
 
 use crate::api::metrics::question::raw_query::FilterSaid;
-use crate::api::parameters::{Faults, Said};
+use crate::api::parameters::{FaultLocation, Faults, Said};
 use crate::model::session::{SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 use crate::query::catalog::Catalog;
@@ -13,7 +13,8 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::{Condition, MetricFilter, Test, is_filterable};
 use crate::query::metrics::measure::Metric;
 
-const OPS: [&str; 6] = ["in", "not_in", "is_null", "is_not_null", "contains", "starts_with"];
+/// Tests of a condition.
+pub(crate) const OPS: [&str; 6] = ["in", "not_in", "is_null", "is_not_null", "contains", "starts_with"];
 
 /// Reads the conditions of a query.
 pub(crate) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
@@ -90,6 +91,11 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
         }
     };
     let wants_values = !matches!(test, Test::IsNull | Test::IsNotNull);
+    if wants_values && said.values.is_none() && matches!(said.at, FaultLocation::Parameter(_)) {
+        let detail = "The value begins with `[` and is not a JSON array of texts, such as [\"a, b\",\"c\"].";
+        faults.note(&said.at, "not_json", detail);
+        return None;
+    }
     if wants_values && test.values().is_empty() {
         let detail = format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value.");
         faults.note(&said.at, "missing_values", detail);
@@ -108,30 +114,9 @@ fn known_values(field: Dimension, catalog: &Catalog) -> Option<Vec<String>> {
     Some(match field {
         Dimension::Provider => catalog.providers().into_iter().map(ToOwned::to_owned).collect(),
         Dimension::Source => catalog.sources.iter().map(|source| source.source.clone()).collect(),
-        Dimension::Outcome => words(
-            &[
-                SessionOutcome::Resolved,
-                SessionOutcome::Unresolved,
-                SessionOutcome::Open,
-                SessionOutcome::Unknown,
-                SessionOutcome::NotApplicable,
-            ]
-            .map(SessionOutcome::as_str),
-        ),
-        Dimension::SessionState => words(
-            &[
-                SessionState::Live,
-                SessionState::Ended,
-                SessionState::Open,
-                SessionState::NeverStarted,
-                SessionState::Unknown,
-            ]
-            .map(SessionState::as_str),
-        ),
-        Dimension::SessionKind => words(
-            &[SessionKind::Avatar, SessionKind::Chat, SessionKind::Meeting, SessionKind::Livestream]
-                .map(SessionKind::as_str),
-        ),
+        Dimension::Outcome => words(&SessionOutcome::ALL.map(SessionOutcome::as_str)),
+        Dimension::SessionKind => words(&SessionKind::ALL.map(SessionKind::as_str)),
+        Dimension::SessionState => words(&SessionState::ALL.map(SessionState::as_str)),
         _ => return None,
     })
 }

@@ -76,7 +76,7 @@ pub(crate) async fn understand(
     let require_fresh = raw_query.require_fresh.as_ref().and_then(|said| length(said, &mut faults));
     let granularity = self::granularity(raw_query, granularity, &mut faults);
     let cut = range.and_then(|range| pieces(raw_query, range, zone, granularity, max_buckets, &mut faults));
-    let wanted = comparing::wanted(raw_query, zone, now, &mut faults);
+    let wanted = comparing::wanted(raw_query, range, zone, now, &mut faults);
     let asked = range.zip(cut.as_ref()).map(|(range, (granularity, buckets))| Pieces {
         range,
         buckets,

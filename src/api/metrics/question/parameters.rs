@@ -22,8 +22,7 @@ use crate::query::metrics::filter::is_filterable;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct GranularityParameter {
-    /// Size of the buckets: `none`, `15_minutes`, `hour`, `day`, `week` (ISO), `month`, `quarter`, `year` or
-    /// `auto` (up to 200 buckets).
+    /// Size of the buckets.
     #[param(example = "day")]
     granularity: Option<String>,
 }
@@ -31,8 +30,8 @@ pub(crate) struct GranularityParameter {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShapeParameters {
-    /// Bucket in which a session across several buckets counts: `start` (default), `end`, or `spread` over all
-    /// of them. Messages, joins and completions count where they happened.
+    /// Bucket in which a session across several buckets counts. Default: `start`. Messages, joins and completions
+    /// count where they happened.
     #[param(example = "start")]
     attribution: Option<String>,
     /// Period to compare with: `previous_period` (as long as the range; for whole months, months),
@@ -45,13 +44,13 @@ pub(crate) struct ShapeParameters {
     /// End of a custom period, exclusive, in the form of `to`.
     #[param(example = "2026-10-21")]
     compare_to: Option<String>,
-    /// `calendar` (default), or `weekday`: each day is compared with one of the same day of the week.
+    /// Counterparts of days. Default: `calendar`.
     #[param(example = "weekday")]
     align: Option<String>,
-    /// `full` (default), or `same`: of a range that is not over, only the elapsed part is compared.
+    /// Compared part of a range that is not over. Default: `same`.
     #[param(example = "same")]
     elapsed: Option<String>,
-    /// Dimensions of the sub-totals over the whole range, some of `dimensions`; comma-separated.
+    /// Dimensions of the sub-totals over the whole range, some of `dimensions`.
     #[param(example = "provider")]
     totals_by: Option<String>,
     /// Number of groups to show separately, the others as one (`is_other`); 1 to 1000. Default: all.
@@ -142,16 +141,12 @@ impl IntoParams for FieldParameters {
         };
         let mut all = Vec::new();
         for field in fields() {
-            all.push(parameter(
-                field,
-                format!("Only sessions whose `{field}` is one of these; comma-separated, or a JSON array of texts."),
-            ));
-            let description =
-                format!("Only sessions whose `{field}` is none of these or missing; in the form of `{field}`.");
+            all.push(parameter(field, format!("Only sessions whose `{field}` is one of these.")));
+            let description = format!("Only sessions whose `{field}` is none of these, or missing.");
             all.push(parameter(&format!("{field}_not"), description));
         }
-        all.push(parameter("missing", "Fields for which sessions must have no value; comma-separated.".to_owned()));
-        all.push(parameter("present", "Fields for which sessions must have a value; comma-separated.".to_owned()));
+        all.push(parameter("missing", "Fields for which sessions must have no value.".to_owned()));
+        all.push(parameter("present", "Fields for which sessions must have a value.".to_owned()));
         for (name, verb) in PARTS {
             let description = format!(
                 "Only sessions whose field {verb} one of these, in any case of letters: `field:text`, comma-separated, or \
@@ -176,8 +171,9 @@ impl FieldParameters {
         for field in fields() {
             for (name, op) in [(field.to_owned(), "in"), (format!("{field}_not"), "not_in")] {
                 if let Some(text) = self.given.get(&name) {
-                    let values = values(text).iter().map(|value| Said::by_parameter(&name, value)).collect();
-                    filters.push(filter(&name, field, op, Some(values)));
+                    let said =
+                        |values: Vec<String>| values.iter().map(|value| Said::by_parameter(&name, value)).collect();
+                    filters.push(filter(&name, field, op, values(text).map(said)));
                 }
             }
         }
@@ -200,11 +196,13 @@ fn filter(name: &str, field: &str, op: &str, values: Option<Vec<Said>>) -> Filte
     FilterSaid { field: said(field), op: Some(said(op)), values, at: name.into() }
 }
 
-/// Returns the values of a condition: comma-separated, or a JSON array where a value holds a comma or outer blanks.
-fn values(text: &str) -> Vec<String> {
-    let array = serde_json::from_str::<Vec<String>>(text).ok();
-    let array = array.filter(|values| !values.is_empty() && values.iter().all(|value| !value.contains('\0')));
-    array.unwrap_or_else(|| list(Some(text)))
+/// Returns the values of a condition: comma-separated, or a JSON array where a value holds a comma or outer blanks;
+/// `None`: it begins like an array and is none.
+fn values(text: &str) -> Option<Vec<String>> {
+    if !text.trim_start().starts_with('[') {
+        return Some(list(Some(text)));
+    }
+    serde_json::from_str::<Vec<String>>(text).ok().filter(|values| values.iter().all(|value| !value.contains('\0')))
 }
 
 /// Conditions on parts of texts, and what they say of a field.

@@ -98,7 +98,7 @@ request_body! {
         /// `calendar` (default), or `weekday`: each day is compared with one of the same day of the week.
         #[schema(required = false, example = "weekday")]
         align: String,
-        /// `full` (default), or `same`: of a range that is not over, only the elapsed part is compared.
+        /// `same` (default): of a range that is not over, only the elapsed part is compared; or `full`.
         #[schema(required = false, example = "same")]
         elapsed: String,
     }

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
 use crate::query::metrics::explain::subject::Subject;
-use crate::query::metrics::response::value::Value;
+use crate::query::metrics::response::value::Figure;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
@@ -21,7 +21,7 @@ pub struct Changes {
     pub since: DateTime<Utc>,
     /// The value as it was known then; absent if the fields it depends on are not recorded (`not_kept`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_then: Option<Value>,
+    pub value_then: Option<Figure>,
     /// `not_kept`: earlier values of the fields that the metric depends on are not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_kept")]
@@ -62,7 +62,7 @@ pub(super) async fn since(
     snapshot: &Snapshot,
     subject: &Subject<'_>,
     since: DateTime<Utc>,
-    value_then: Option<Value>,
+    value_then: Option<Figure>,
     now: DateTime<Utc>,
 ) -> Result<Changes, ReadError> {
     let is_kept = value_then.is_some();

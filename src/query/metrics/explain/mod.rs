@@ -34,7 +34,7 @@ use crate::query::metrics::fold::null_rules;
 use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::response::answer::TimeBucket;
 use crate::query::metrics::response::rows_link;
-use crate::query::metrics::response::value::Value;
+use crate::query::metrics::response::value::{Figure, Value};
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::snapshot::Snapshot;
 
@@ -63,7 +63,7 @@ pub struct Explanation {
     /// The range, and how far it is proven.
     pub bucket: TimeBucket,
     /// The value.
-    pub figure: Value,
+    pub figure: Figure,
     /// Composition of the value.
     pub parts: Composition,
     /// Rows in the range that the value excludes.
@@ -129,6 +129,7 @@ pub async fn explain(
             start: in_zone(zone, subject.query.range.from),
             end: in_zone(zone, subject.query.range.to),
             status,
+            is_partial: false,
         },
         parts: composition::of(metric, by, groups),
         left_out: exclusions::of(snapshot, subject, figure.unknown_count.unwrap_or(0), now).await?,

@@ -17,7 +17,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::drivers::{self, Drivers};
 use crate::query::metrics::explain::subject::{Explaining, Subject};
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::response::value::Value;
+use crate::query::metrics::response::value::{Figure, Value};
 use crate::query::metrics::run::Sums;
 use crate::query::number::Number;
 use crate::query::range::TimeRange;
@@ -33,7 +33,7 @@ pub struct Previous {
     #[schema(example = "2026-11-18T00:00:00+01:00")]
     pub to: String,
     /// The value in the previous period.
-    pub figure: Value,
+    pub figure: Figure,
     /// The change since, for sums and ratios; null: one of the two values is null.
     pub change: Option<Number>,
     /// Reason for missing drivers: `no_figure` (one of the two values is null) or `not_additive` (the value is no sum
@@ -49,7 +49,7 @@ pub struct Previous {
 /// the range. `is_of_days`: the range was requested as a number of days, even if it covers whole months.
 pub fn before(range: TimeRange, is_of_days: bool, zone: Tz, now: DateTime<Utc>) -> TimeRange {
     let minute = now.trunc_subsecs(0).with_second(0).unwrap_or(now);
-    let is_running = range.from < now && now < range.to;
+    let is_running = range.from < minute && now < range.to;
     let wanted = Wanted { to: CompareTo::PreviousPeriod, by_weekday: false, same_elapsed: is_running, is_of_days };
     let pieces = Pieces { range, buckets: &[range], granularity: Granularity::None, zone };
     let nothing = TimeRange { from: range.from, to: range.from };

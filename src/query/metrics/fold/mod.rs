@@ -5,7 +5,7 @@
 
 pub(super) mod group;
 pub(super) mod null_rules;
-pub(super) mod status;
+pub mod status;
 pub(super) mod top;
 
 use std::collections::{BTreeMap, BTreeSet};

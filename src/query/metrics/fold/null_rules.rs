@@ -1,7 +1,7 @@
 //! Rules for zero, null and its reasons in a metric value.
 //!
 //! Zero, unknown and not applicable are three different things. A sum without rows is 0 only if every stream behind it
-//! is proven over the whole bucket. Otherwise the value known so far is returned, or null with a reason if nothing is
+//! is proven over the whole bucket, or so far in a bucket in progress. Otherwise the value known so far is returned, or null with a reason if nothing is
 //! known. Sources to which the metric does not apply add nothing and make nothing unknown. `registry/` states the rows
 //! that each metric knows, and its rule in words.
 
@@ -71,11 +71,11 @@ pub(crate) fn proving<'a>(feeding: &[&'a Source]) -> Vec<&'a Source> {
 }
 
 fn sum(total: Sums, status: BucketStatus) -> Value {
-    let is_complete = status == BucketStatus::Complete;
+    let can_be_zero = matches!(status, BucketStatus::Complete | BucketStatus::InProgress);
     if total.known.is_zero() && total.unknown > 0 {
         return Value::missing("unknown");
     }
-    if total.value.is_zero() && !is_complete {
+    if total.value.is_zero() && !can_be_zero {
         return Value::missing(status.as_str());
     }
     Value { value: Some(Number(total.value)), ..Value::default() }

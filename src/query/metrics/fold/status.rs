@@ -16,9 +16,11 @@ use crate::query::range::TimeRange;
 pub enum BucketStatus {
     /// All streams are proven complete over the bucket: a zero is a real zero.
     Complete,
-    /// The bucket ends in the future.
+    /// The bucket has begun and ends in the future: values are those so far.
     InProgress,
-    /// The bucket has ended; a stream is not proven complete over it yet.
+    /// The bucket begins in the future.
+    NotBegun,
+    /// The bucket has ended and a stream is not proven complete over it yet, or a stream was never read.
     AwaitingSync,
     /// A range in the bucket could not be proven complete.
     HasGap,
@@ -29,11 +31,23 @@ pub enum BucketStatus {
 }
 
 impl BucketStatus {
+    /// All statuses.
+    pub const ALL: [Self; 7] = [
+        Self::Complete,
+        Self::InProgress,
+        Self::NotBegun,
+        Self::AwaitingSync,
+        Self::HasGap,
+        Self::AcceptedGap,
+        Self::BeforeHistory,
+    ];
+
     /// Returns its name, which is also the reason of a value that is missing because of it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::InProgress => "in_progress",
+            Self::NotBegun => "not_begun",
             Self::AwaitingSync => "awaiting_sync",
             Self::HasGap => "has_gap",
             Self::AcceptedGap => "accepted_gap",
@@ -57,10 +71,13 @@ impl BucketStatus {
         if streams().flat_map(|stream| &stream.accepted).any(touches) {
             return Self::AcceptedGap;
         }
-        if bucket.to > now {
-            return Self::InProgress;
+        if bucket.from >= now {
+            return Self::NotBegun;
         }
         let is_unpolled = sources.is_empty() || feeding().any(|source| source.streams.is_empty());
+        if bucket.to > now && !is_unpolled {
+            return Self::InProgress;
+        }
         // An earlier gap does not affect a bucket that lies in a separate proven range.
         let is_proven = feeding().all(|source| {
             let from = if source.history_from < bucket.to { bucket.from.max(source.history_from) } else { bucket.from };

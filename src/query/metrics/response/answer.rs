@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::query::freshness::Freshness;
 use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::response::request_echo::QueryEcho;
-use crate::query::metrics::response::value::Value;
+use crate::query::metrics::response::value::Figure;
 
 /// Metric values, and the information needed to trust them.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -19,10 +19,14 @@ pub struct Answer {
     /// One row for each bucket and group, by bucket; includes groups without sessions.
     pub rows: Vec<MetricRow>,
     /// Each metric over the whole range and all groups.
-    pub totals: BTreeMap<&'static str, Value>,
+    pub totals: BTreeMap<&'static str, Figure>,
     /// Each metric over the whole range by the dimensions of `totals_by`. Present only if these were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subtotals: Option<Vec<MetricRow>>,
+    /// What the previous values of `totals` contain and those of no row do: the buckets of the previous period that no
+    /// bucket of the range is compared with, such as 31 October for November. Present only if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched_previous: Vec<UnmatchedRow>,
     /// Number of sessions behind the response.
     pub coverage: Coverage,
     /// Bases that `minutes_consumed` added: `participant_time`, `session_time` or both. Present only if it was
@@ -73,7 +77,7 @@ pub struct MetricRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_bucket: Option<TimeBucket>,
     /// Metric → value.
-    pub values: BTreeMap<&'static str, Value>,
+    pub values: BTreeMap<&'static str, Figure>,
 }
 
 /// A half-open range of time.
@@ -88,6 +92,24 @@ pub struct TimeBucket {
     pub end: String,
     /// Completeness of the bucket.
     pub status: BucketStatus,
+    /// True if the range cuts the bucket: it is the first or the last, and shorter than the others. Absent otherwise,
+    /// and for the buckets compared with.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
+}
+
+/// The values of one group in a bucket of the previous period that no bucket of the range is compared with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct UnmatchedRow {
+    /// The group.
+    pub dimensions: BTreeMap<&'static str, Option<String>>,
+    /// Whether the row stands for all groups that are not shown separately.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_other: bool,
+    /// The bucket.
+    pub previous_bucket: TimeBucket,
+    /// Metric → value in that bucket.
+    pub values: BTreeMap<&'static str, Figure>,
 }
 
 /// Number of sessions that began in the range, by the data they have for the requested metrics.
@@ -110,8 +132,9 @@ pub struct Warning {
     /// mean that a human took over. `overlapping_groups`: a session is in several groups, which must not be added.
     /// `rejected_records`: records that could not be normalized are in no value. `previous_not_complete`: the
     /// previous period is not proven complete. `unequal_elapsed`: a range that is not over is compared with one that
-    /// is. `groups_left_out`: `limit` leaves out groups, which are in the totals. `titles_not_readable`: titles were
-    /// requested, and the key lacks `content:read`.
+    /// is. `unmatched_filter_value`: no session that began in the range has that value. `groups_left_out`: `limit`
+    /// leaves out groups, which are in the totals. `titles_not_readable`: titles were requested, and the key lacks
+    /// `content:read`.
     #[schema(example = "mixed_minutes_basis")]
     pub code: &'static str,
     /// Metrics it concerns.

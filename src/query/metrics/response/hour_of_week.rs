@@ -16,7 +16,7 @@ use crate::query::metrics::fold::status::BucketStatus;
 use crate::query::metrics::measure::Additivity;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::response::answer::Answer;
-use crate::query::metrics::response::value::Value;
+use crate::query::metrics::response::value::{Figure, Value};
 use crate::query::number::Number;
 
 /// One hour of the week of one group.
@@ -35,7 +35,7 @@ pub struct HourOfWeek {
     /// `complete`, or the status of the first of these hours that is not.
     pub status: BucketStatus,
     /// Metric → value: the highest of a peak, the time-weighted mean of an average.
-    pub values: BTreeMap<&'static str, Value>,
+    pub values: BTreeMap<&'static str, Figure>,
 }
 
 #[derive(Default)]
@@ -44,11 +44,11 @@ struct Laid {
     complete_hour_count: u32,
     incomplete: Option<BucketStatus>,
     /// By metric: the highest value, the sum over time, the time, and why there is no value.
-    figures: BTreeMap<&'static str, Figure>,
+    figures: BTreeMap<&'static str, Folded>,
 }
 
 #[derive(Default)]
-struct Figure {
+struct Folded {
     highest: Option<Decimal>,
     sum: Decimal,
     seconds: Decimal,
@@ -107,7 +107,7 @@ pub fn by_hour_of_week(query: &MetricQuery, answer: &Answer, now: DateTime<Utc>)
     hours.collect()
 }
 
-impl Figure {
+impl Folded {
     fn value(self, query: &MetricQuery, id: &str) -> Value {
         let is_average = query.metrics.iter().any(|m| m.id == id && m.additivity() == Additivity::TimeAverage);
         let average = || Number::ratio(self.sum, self.seconds);

@@ -12,11 +12,12 @@ pub mod series;
 pub mod value;
 mod warnings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::query::ReadError;
+use crate::query::bucket::is_cut;
 use crate::query::calendar::in_zone;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::freshness::Freshness;
@@ -27,7 +28,7 @@ use crate::query::metrics::fold::{Feeding, Table};
 use crate::query::metrics::query::{MAX_ROWS, MetricQuery, View};
 use crate::query::metrics::reader::{Extra, Findings};
 use crate::query::metrics::requires::{Applicability, Requires};
-use crate::query::metrics::response::answer::{Answer, Coverage, MetricRow, TimeBucket};
+use crate::query::metrics::response::answer::{Answer, Coverage, MetricRow, TimeBucket, UnmatchedRow};
 use crate::query::metrics::response::request_echo::request_echo;
 use crate::query::metrics::response::value::{Change, Value};
 use crate::query::metrics::run::Started;
@@ -67,6 +68,7 @@ pub(crate) fn assemble(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>
     warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.now));
     Ok(Answer {
         rows: rows.rows(parts),
+        unmatched_previous: rows.unmatched(),
         totals: totals.total(),
         subtotals,
         coverage: coverage(query, parts.sources, &whole.started),
@@ -127,6 +129,8 @@ impl<'a> Compared<'a> {
         };
         groups.sort_by_key(rank);
         let rest = parts.fold.and_then(|fold| rows_link::template_of_rest(self.query, fold, parts.sources));
+        // the range can cut only its first and its last bucket; a view of the whole has none
+        let ends = if self.view.is_whole { [usize::MAX; 2] } else { [0, buckets.len() - 1] };
         let mut rows = Vec::with_capacity(groups.len() * buckets.len());
         for (place, bucket) in buckets.iter().enumerate() {
             for (group, feeding, fed_before) in &groups {
@@ -135,9 +139,35 @@ impl<'a> Compared<'a> {
                     dimensions: names.zip(group.iter().map(Member::shown)).collect(),
                     is_other: group.contains(&Member::Other),
                     rows_link: rest.clone().filter(|_| group.contains(&Member::Other)),
-                    bucket: self.bucket(*bucket, self.now.status(feeding, place)),
+                    bucket: TimeBucket {
+                        is_partial: ends.contains(&place) && is_cut(*bucket, self.query.zone, self.query.granularity),
+                        ..self.bucket(*bucket, self.now.status(feeding, place))
+                    },
                     previous_bucket: self.previous_bucket(fed_before.as_ref(), place),
                     values: self.values(group, feeding, fed_before.as_ref(), place),
+                });
+            }
+        }
+        rows
+    }
+
+    /// Returns the rows of the previous period that no row of the range is compared with.
+    fn unmatched(&self) -> Vec<UnmatchedRow> {
+        let Some((comparison, before)) = self.query.comparison.as_ref().zip(self.before.as_ref()) else {
+            return Vec::new();
+        };
+        let matched: BTreeSet<usize> = comparison.counterparts.iter().copied().flatten().collect();
+        let mut rows = Vec::new();
+        for (place, bucket) in comparison.buckets.iter().enumerate().filter(|(place, _)| !matched.contains(place)) {
+            for group in self.now.groups() {
+                let feeding = before.feeding(group);
+                let names = self.view.dimensions.iter().map(|dimension| dimension.as_str());
+                let values = before.values(group, &feeding, place);
+                rows.push(UnmatchedRow {
+                    dimensions: names.zip(group.iter().map(Member::shown)).collect(),
+                    is_other: group.contains(&Member::Other),
+                    previous_bucket: self.bucket(*bucket, before.status(&feeding, place)),
+                    values: self.query.metrics.iter().map(|metric| metric.id).zip(values).collect(),
                 });
             }
         }
@@ -197,7 +227,7 @@ impl<'a> Compared<'a> {
 
     fn bucket(&self, range: TimeRange, status: BucketStatus) -> TimeBucket {
         let zone = self.query.zone;
-        TimeBucket { start: in_zone(zone, range.from), end: in_zone(zone, range.to), status }
+        TimeBucket { start: in_zone(zone, range.from), end: in_zone(zone, range.to), status, is_partial: false }
     }
 }
 

@@ -9,8 +9,12 @@ use utoipa::ToSchema;
 use crate::query::metrics::measure::{Additivity, Metric};
 use crate::query::number::Number;
 
+/// Name of a metric value in the description, where `Value` is any JSON.
+pub type Figure = Value;
+
 /// A metric value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Figure)]
 pub struct Value {
     /// The value; null: see `reason`.
     pub value: Option<Number>,
@@ -45,6 +49,7 @@ impl Value {
 
 /// The value in the previous period, and the change since.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FigureChange)]
 pub struct Change {
     /// The value in the previous period; null: see `previous_reason`.
     pub previous: Option<Number>,
