@@ -105,9 +105,7 @@ async fn try_save(
         let readable = records.iter().map(Prepared::id).filter(|id| !refused.contains(id)).collect();
         reject::resolve(&mut tx, stream_key, readable, now).await?;
     }
-    if seen.erased.is_any {
-        leave_out_erased(&mut tx, context, records, &rejects).await?;
-    }
+    leave_out_erased(&mut tx, context, &seen, records, &rejects).await?;
     if !written.is_empty() {
         drift::count(&mut tx, stream_key, &page.drift, now).await?;
     }
@@ -151,9 +149,13 @@ async fn try_save(
 async fn leave_out_erased(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
+    seen: &seen::Seen,
     records: &[Prepared<'_>],
     rejects: &[Reject],
 ) -> Result<(), StoreError> {
+    if !seen.erased.is_any {
+        return Ok(());
+    }
     let named = rejects.iter().filter_map(|reject| Some(reject.provider_record_id.as_ref()?.as_str()));
     let ids: Vec<&str> = records.iter().map(Prepared::id).chain(named).collect();
     redact(tx, context.pseudonyms(), context.guard.stream_key().source_id, &ids, context.now).await.map(drop)

@@ -200,7 +200,9 @@ pub(super) async fn write_rows(
     let people: Vec<&str> = lists.iter().flat_map(ParticipantList::person_ids).collect();
     let erased = Erased::read(tx, source_id, &people).await?;
     if !erased.is_empty() {
-        lists.iter_mut().for_each(|list| list.without_erased(&erased));
+        for list in &mut lists {
+            list.without_erased(&erased);
+        }
         let names: Vec<(String, i64)> = lists.iter().flat_map(|list| list.erased_names.iter().cloned()).collect();
         tombstone::insert(tx, source_id, &names).await?;
     }
