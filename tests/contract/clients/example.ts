@@ -2,7 +2,7 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./api";
 
-const tributary = createClient<paths, "application/json">({
+const tributary = createClient<paths, "application/json" | "application/problem+json">({
   baseUrl: "http://127.0.0.1:8080",
   headers: { Authorization: "Bearer trib_…" },
 });
