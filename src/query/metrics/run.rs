@@ -17,7 +17,8 @@ use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::concurrency::concurrency;
-use crate::query::metrics::sql::value::{lacking, started, value};
+use crate::query::metrics::sql::numbers::lacking;
+use crate::query::metrics::sql::value::{started, value};
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 

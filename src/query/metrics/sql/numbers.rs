@@ -3,10 +3,14 @@
 //! All of them follow from the definition of the metric. A row has a value, is unknown, is both (a part of its data is
 //! missing), or is excluded.
 
+use crate::query::catalog::Source;
 use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::{Known, Measure, Metric, Term};
 use crate::query::metrics::plan::{Scan, is_session_untimed};
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::requires::Applicability;
+use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::Attribution;
 
 /// Digits to which a sum of decimals is rounded: more than an answer has, so that it is rounded once.
@@ -123,7 +127,7 @@ fn untimed_and_about(metric: &Metric, untimed: Expr) -> String {
 }
 
 /// Returns the condition for sessions that began in the range and lack the data of a metric; `None`: no session does.
-pub(super) fn is_session_unknown(metric: &Metric, attribution: Attribution) -> Option<String> {
+fn is_session_unknown(metric: &Metric, attribution: Attribution) -> Option<String> {
     let missed = is_missed(metric, attribution);
     let is_of_session = matches!(metric.grain, Grain::Sessions | Grain::Speakers);
     let Some(unknown) = is_unknown(metric).filter(|_| is_of_session) else { return missed };
@@ -135,6 +139,29 @@ pub(super) fn is_session_unknown(metric: &Metric, attribution: Attribution) -> O
         }
         None => unknown,
     })
+}
+
+/// Returns the condition for sessions that lack the data for one of the metrics; `None`: no session can.
+pub(crate) fn lacking(query: &MetricQuery, sources: &[&Source]) -> Option<Statement> {
+    let mut sql: Option<Statement> = None;
+    for metric in &query.metrics {
+        let Some(unknown) = is_session_unknown(metric, query.attribution) else { continue };
+        let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
+        let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
+        let lacks: Statement = match ids.len() {
+            0 => continue,
+            all if all == sources.len() => unknown.into(),
+            _ => {
+                let parts = [("ids", Statement::value(ids)), ("unknown", unknown.into())];
+                Statement::fill("s.source_id = any({ids}) and ({unknown})", parts)
+            }
+        };
+        match &mut sql {
+            Some(sql) => _ = sql.push(" or ").append(lacks),
+            None => sql = Some(lacks),
+        }
+    }
+    sql
 }
 
 fn count_unknown(metric: &Metric, and: &str) -> String {

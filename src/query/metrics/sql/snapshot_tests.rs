@@ -18,8 +18,9 @@ use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::metric;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::concurrency;
+use crate::query::metrics::sql::numbers::lacking;
 use crate::query::metrics::sql::published;
-use crate::query::metrics::sql::value::{lacking, started, value};
+use crate::query::metrics::sql::value::{started, value};
 use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 

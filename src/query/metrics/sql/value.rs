@@ -14,7 +14,7 @@ use crate::query::metrics::grain::Grain;
 use crate::query::metrics::plan::{Reach, Scan};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::sql::numbers::{Numbers, is_session_unknown};
+use crate::query::metrics::sql::numbers::{Numbers, lacking};
 use crate::query::metrics::sql::rows::{counted, counted_sessions, owner, rows};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::TimeColumn;
@@ -280,27 +280,4 @@ fn coverage(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement 
 fn only_lacking(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
     let lacking = lacking(query, sources).filter(|_| scan.is_of_lacking(query));
     lacking.map_or_else(Statement::default, |lacking| Statement::fill(" and ({lacking})", [("lacking", lacking)]))
-}
-
-/// Returns the condition for sessions that lack the data for one of the metrics; `None`: no session can.
-pub(crate) fn lacking(query: &MetricQuery, sources: &[&Source]) -> Option<Statement> {
-    let mut sql: Option<Statement> = None;
-    for metric in &query.metrics {
-        let Some(unknown) = is_session_unknown(metric, query.attribution) else { continue };
-        let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
-        let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
-        let lacks: Statement = match ids.len() {
-            0 => continue,
-            all if all == sources.len() => unknown.into(),
-            _ => {
-                let parts = [("ids", Statement::value(ids)), ("unknown", unknown.into())];
-                Statement::fill("s.source_id = any({ids}) and ({unknown})", parts)
-            }
-        };
-        match &mut sql {
-            Some(sql) => _ = sql.push(" or ").append(lacks),
-            None => sql = Some(lacks),
-        }
-    }
-    sql
 }
