@@ -67,10 +67,10 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
 }
 
 /// Returns the page that shows the description. Its files are part of the program; it loads nothing from elsewhere.
-pub(crate) fn reader(document: utoipa::openapi::OpenApi) -> Router<ApiState> {
+pub(crate) fn reader(document: &utoipa::openapi::OpenApi) -> Router<ApiState> {
     let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true);
     let page: Router<ApiState> = SwaggerUi::new("/docs").config(config).into();
-    let text = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    let text = Bytes::from(serde_json::to_vec(document).unwrap_or_default());
     let tag = EntityTag::of_body(&text);
     page.route("/openapi.json", get(async move |headers: HeaderMap| tag.respond_with(&headers, text.clone())))
 }

@@ -146,7 +146,7 @@ pub fn router(state: ApiState) -> Router {
         probes: state.probes.clone(),
         departures: state.departures.clone(),
     };
-    finish(router.layer(Extension(recall)).merge(description::reader(document)), state)
+    finish(router.layer(Extension(recall)).merge(description::reader(&document)), state)
 }
 
 /// Returns the router of the address for supervisors and load balancers: liveness and readiness.
