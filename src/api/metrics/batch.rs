@@ -127,11 +127,13 @@ pub(crate) async fn ask_batch(
         Ok(axum::response::IntoResponse::into_response(axum::Json(BatchAnswer { results })))
     };
     match tag {
-        // a problem may pass, and has the id of its request
-        None => compute.await,
         Some(tag) if shows_titles => Ok(Content::mark(tag.mark(compute.await?))),
+        // a problem may pass, and has the id of its request
+        None if shows_titles => Ok(Content::mark(compute.await?)),
+        None => compute.await,
         Some(tag) => {
-            state.memory.answer(&tag, &headers, async { compute.await.map(|response| tag.mark(response)) }).await
+            let compute = Box::pin(async { compute.await.map(|response| tag.mark(response)) });
+            state.memory.answer(&tag, &headers, compute).await
         }
     }
 }

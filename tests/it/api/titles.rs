@@ -64,8 +64,9 @@ async fn p14_titles_are_for_keys_with_their_scope_alone() {
 async fn p14_a_batch_shows_titles_by_the_same_rule() {
     let api = Api::with_keys("").await;
     titled(&api).await;
-    let body = json!({"queries": [{"metrics": ["sessions"], "dimensions": ["meeting_id"], "titles": true,
-                                   "time": {"from": "2026-11-18", "to": "2026-11-19"}}]});
+    let query = json!({"metrics": ["sessions"], "dimensions": ["meeting_id"], "titles": true,
+                       "time": {"from": "2026-11-18", "to": "2026-11-19"}});
+    let body = json!({"queries": [query, {"metrics": ["minuets"]}]});
     let plain = api.key(&[Scope::MetricsRead], &[]).await;
     let full = api.key(&[Scope::MetricsRead, Scope::ContentRead], &[]).await;
     let limited = api.key(&[Scope::MetricsRead, Scope::ContentRead], &["konvo-eu"]).await;

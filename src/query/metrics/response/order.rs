@@ -50,19 +50,19 @@ fn compared(order: Order, a: &MetricRow, b: &MetricRow) -> Ordering {
     let by_value = match order.by {
         OrderBy::Metric(metric) => {
             let value = |row: &MetricRow| row.values.get(metric.id).and_then(|value| value.value);
-            last_if_missing(value(a), value(b), |a, b| directed(a.cmp(b)))
+            last_if_missing(value(a).as_ref(), value(b).as_ref(), |a, b| directed(a.cmp(b)))
         }
         OrderBy::Dimension(dimension) => {
             let value = |row: &MetricRow| row.dimensions.get(dimension.as_str()).cloned().flatten();
-            last_if_missing(value(a), value(b), |a, b| directed(natural(a, b)))
+            last_if_missing(value(a).as_ref(), value(b).as_ref(), |a, b| directed(natural(a, b)))
         }
     };
     let is_missing = |row: &MetricRow| row.dimensions.values().any(Option::is_none);
     a.is_other.cmp(&b.is_other).then(is_missing(a).cmp(&is_missing(b))).then(by_value)
 }
 
-fn last_if_missing<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
-    match (&a, &b) {
+fn last_if_missing<T>(a: Option<&T>, b: Option<&T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
+    match (a, b) {
         (Some(a), Some(b)) => compare(a, b),
         _ => a.is_none().cmp(&b.is_none()),
     }

@@ -189,15 +189,15 @@ fn one(
 ) -> Series {
     let values: Vec<Option<&Value>> =
         cells.iter().map(|cell| cell.and_then(|cell| cell.values.get(metric.id))).collect();
-    let of_value = |value: &Option<&Value>| value.map_or((None, Some(NO_ROWS)), |value| (value.value, value.reason));
-    let (data, reasons): (Vec<Option<Number>>, Vec<_>) = values.iter().map(of_value).unzip();
-    let unknown = |value: &Option<&Value>| value.and_then(|value| value.unknown_count).unwrap_or(0);
-    let unknown: Vec<i64> = values.iter().map(unknown).collect();
-    let before = |value: &Option<&Value>| match value.and_then(|value| value.comparison.as_ref()) {
+    let of_value = |value: Option<&Value>| value.map_or((None, Some(NO_ROWS)), |value| (value.value, value.reason));
+    let (data, reasons): (Vec<Option<Number>>, Vec<_>) = values.iter().copied().map(of_value).unzip();
+    let unknown = |value: Option<&Value>| value.and_then(|value| value.unknown_count).unwrap_or(0);
+    let unknown: Vec<i64> = values.iter().copied().map(unknown).collect();
+    let before = |value: Option<&Value>| match value.and_then(|value| value.comparison.as_ref()) {
         Some(Change { previous, previous_reason, .. }) => (*previous, *previous_reason),
         None => (None, Some(NO_ROWS)),
     };
-    let before = query.comparison.as_ref().map(|_| values.iter().map(before).unzip());
+    let before = query.comparison.as_ref().map(|_| values.iter().copied().map(before).unzip());
     let (previous, previous_reasons): (Option<Vec<_>>, Option<Vec<_>>) = before.unzip();
     Series {
         metric: metric.id,
