@@ -125,7 +125,7 @@ impl Scan {
                 && (metric.about, metric.known, metric.is_partial) == (first.about, first.known, first.is_partial)
                 && metric.missing_items.is_none()
         };
-        query.metrics.iter().all(|metric| is_alike(metric)).then_some(0)
+        query.metrics.iter().all(is_alike).then_some(0)
     }
 
     /// Returns whether the values over the whole range are read with those of the buckets. Values that depend on the
