@@ -1,9 +1,9 @@
 //! Rules for zero, null and its reasons in a metric value.
 //!
 //! Zero, unknown and not applicable are three different things. A sum without rows is 0 only if every stream behind it
-//! is proven over the whole bucket, or so far in a bucket in progress. Otherwise the value known so far is returned, or null with a reason if nothing is
-//! known. Sources to which the metric does not apply add nothing and make nothing unknown. `registry/` states the rows
-//! that each metric knows, and its rule in words.
+//! is proven over the whole bucket, or so far in a bucket in progress. Otherwise the value known so far is returned, or
+//! null with a reason if nothing is known. Sources to which the metric does not apply add nothing and make nothing
+//! unknown. `registry/` states the rows that each metric knows, and its rule in words.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
