@@ -61,7 +61,7 @@ fn every_operation_is_documented() {
             }
         }
     }
-    assert_eq!(operations, 57);
+    assert_eq!(operations, 61);
     assert!(document["info"]["description"].as_str().unwrap().contains("**`resolution_rate`**"));
     let text = document.to_string();
     for reference in text.split("#/components/schemas/").skip(1) {
