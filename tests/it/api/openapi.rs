@@ -68,7 +68,7 @@ fn every_operation_is_documented() {
             assert!(responses.contains_key("421"), "{method} {path}");
         }
     }
-    assert_eq!(operations, 58);
+    assert_eq!(operations, 62);
     assert_eq!(document["paths"]["/v1/metrics/query"]["x-query"]["$ref"], "#/paths/~1v1~1metrics~1query/post");
     assert_eq!(document["servers"][0]["url"], "/");
     let text = document.to_string();
@@ -78,7 +78,7 @@ fn every_operation_is_documented() {
             assert!(document["components"][kind][name].is_object(), "{name} is not described");
         }
     }
-    assert!(text.len() < 320_000, "the description has {} bytes", text.len());
+    assert!(text.len() < 360_000, "the description has {} bytes", text.len());
 }
 
 fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
