@@ -20,6 +20,7 @@ pub mod control;
 pub mod field_presence;
 pub mod write_guard;
 pub mod accepted_gap;
+pub mod instance;
 pub mod lateness;
 pub mod lease;
 pub mod open_set;
@@ -37,6 +38,7 @@ pub mod source;
 pub mod source_change;
 pub mod state_coverage;
 pub mod server;
+pub mod server_check;
 pub mod window;
 
 mod bulk;
