@@ -6,6 +6,7 @@ FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
 # Without the feature `demo`: a production image contains no simulated providers.
+ARG TRIBUTARY_COMMIT=
 RUN cargo build --profile dist --locked --bin tributary --no-default-features --features parquet
 
 FROM ${RUNTIME_IMAGE}

@@ -384,6 +384,18 @@ create table ingest.streams (
   primary key (source_id, stream)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
+-- Processes of the service. Each writes its row every ten seconds, independent of schedules, so that health knows
+-- whether a poller is alive. Local to one node, like leases.
+create table ingest.instances (
+  instance_id  text primary key,       -- host, process and a random number
+  role         text not null check (role in ('all', 'api', 'poller')),
+  version      text not null,
+  commit_hash  text not null,          -- the commit that the program was built from, or `dev`
+  started_at   core.instant not null,
+  last_seen_at core.instant not null,  -- database clock
+  stopped_at   core.instant            -- null: it was not asked to stop
+) with (fillfactor = 50);
+
 -- Operator commands for each stream: pause it, run it now. A row exists once a command was given; pollers read the
 -- table every second, so it stays small. Who gave which command, and when, is in ingest.operations.
 create table ingest.controls (

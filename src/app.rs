@@ -4,6 +4,7 @@
 mod accounts;
 pub mod backfilling;
 mod budgets;
+mod heartbeat;
 pub mod checking;
 pub mod erasing;
 pub mod keys;
@@ -17,6 +18,7 @@ pub mod replay_verb;
 pub mod replaying;
 pub mod retrying;
 mod service;
+mod state_report;
 pub mod serving;
 pub mod source_changes;
 pub mod sources;
@@ -44,6 +46,7 @@ use crate::model::person::PersonKey;
 use crate::providers;
 use crate::query::metrics::publish;
 use crate::store::pseudonym_key;
+use crate::telemetry;
 
 /// What a process was started with.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Jitter.
     pub dice: Arc<Dice>,
+    /// Whether the service ends when the disk of its database is full, instead of waiting for space.
+    pub ends_on_full_disk: bool,
 }
 
 /// Connections of a process for probes; one of them listens for changes.
@@ -120,7 +125,7 @@ impl App {
                 bail!("no database is configured: set database.url, or DATABASE_URL{or_demo}")
             }
         };
-        Ok(Self { providers: &providers::ALL, config, database, clock, dice })
+        Ok(Self { providers: &providers::ALL, config, database, clock, dice, ends_on_full_disk: false })
     }
 
     /// A pool for `purpose`.
@@ -165,13 +170,12 @@ impl App {
     /// What polls need; `stop` ends them after the page in flight.
     pub async fn poller(&self, pool: PgPool, stop: CancellationToken) -> anyhow::Result<Poller> {
         let person_key = self.person_key(&pool).await?;
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Poller {
             pool,
             clock: Arc::clone(&self.clock),
             dice: Arc::clone(&self.dice),
             person_key,
-            owner: format!("{host}:{}", std::process::id()),
+            owner: format!("{}:{}", telemetry::host(), std::process::id()),
             lease_duration: self.config.polling.lease_duration,
             large: Arc::new(Semaphore::new(1)),
             stop,

@@ -13,7 +13,8 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 pub use self::changes::{follow_changes, notify_of_change};
 pub use self::departures::Departures;
 pub use self::error::MigrationError;
-pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations};
+pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations, schema_version};
+pub use self::trouble::{DatabaseTrouble, WriteState};
 pub use self::views::{VIEWS, View};
 
 mod changes;
@@ -21,6 +22,7 @@ mod departures;
 mod error;
 mod lock;
 mod migration;
+mod trouble;
 mod views;
 
 /// Longest wait at the start for a server that does not respond.
@@ -104,6 +106,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Prepared statements kept per connection: more than a poller has, so that none is prepared twice.
 const KEPT_STATEMENTS: usize = 300;
 
+/// Longest wait for a second connection of a pooler.
+const HELD_FOR: Duration = Duration::from_secs(1);
+
 /// Session settings, besides the statement timeout.
 const SETTINGS: [(&str, &str); 3] =
     [("timezone", "UTC"), ("jit", "off"), ("idle_in_transaction_session_timeout", "30s")];
@@ -117,6 +122,7 @@ pub async fn connect(
 ) -> Result<PgPool, DbError> {
     let address = address_of(&options);
     let (name, statement_timeout) = purpose.settings();
+    let given = options.clone();
     let options = options.application_name(name);
     let options = match route {
         Route::Direct => options.options(SETTINGS).options([("statement_timeout", statement_timeout)]),
@@ -149,7 +155,7 @@ pub async fn connect(
     loop {
         let kept = sqlx::query_scalar::<_, String>("select current_setting('idle_in_transaction_session_timeout')");
         let source = match kept.fetch_one(&pool).await {
-            Ok(kept) if route == Route::Direct && kept != "30s" => return Err(DbError::HiddenPooler { address }),
+            Ok(kept) if route == Route::Direct && kept != "30s" => return Err(hidden_pooler(address, &given).await),
             Ok(_) if route == Route::Direct => return Ok(pool),
             Ok(_) => match keeps_statements(&options).await {
                 Ok(true) => return Ok(pool),
@@ -158,7 +164,15 @@ pub async fn connect(
             },
             Err(source) => source,
         };
-        let is_starting = source.as_database_error().is_none_or(|error| error.code().as_deref() == Some("57P03"));
+        // duplicate and unknown names: another client's statement is on this connection, or ours on another
+        if matches!(code_of(&source).as_deref(), Some("42P05" | "26000")) {
+            return Err(DbError::UnsafePooler { address });
+        }
+        // an older PgBouncer refuses session settings
+        if route == Route::Direct && code_of(&source).as_deref() == Some("08P01") {
+            return Err(hidden_pooler(address, &given).await);
+        }
+        let is_starting = source.as_database_error().is_none() || code_of(&source).as_deref() == Some("57P03");
         if !is_starting {
             return Err(DbError::Refused { address, source });
         }
@@ -167,6 +181,19 @@ pub async fn connect(
         }
         tracing::warn!(address, "Postgres does not respond yet, retrying");
         tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn code_of(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+/// Returns the error of a pooler that is not declared: declaring it does not help one that loses statements.
+async fn hidden_pooler(address: String, given: &PgConnectOptions) -> DbError {
+    let declared = given.clone().extra_float_digits(None);
+    match keeps_statements(&declared).await {
+        Ok(false) => DbError::UnsafePooler { address },
+        _ => DbError::HiddenPooler { address },
     }
 }
 
@@ -195,7 +222,26 @@ async fn keeps_statements(options: &PgConnectOptions) -> Result<bool, sqlx::Erro
             }
         }
     }
-    one.close().await?;
+    // while other clients hold the connections used so far, the next one may never have seen the statement
+    for _ in 0..3 {
+        let mut holder = options.clone().connect().await?;
+        sqlx::raw_sql("begin").execute(&mut holder).await?;
+        let asked = sqlx::query_scalar::<_, String>("select 'one-' || $1::int").bind(9).fetch_one(&mut one);
+        match tokio::time::timeout(HELD_FOR, asked).await {
+            Ok(Ok(answer)) if answer == "one-9" => {}
+            Ok(Ok(_) | Err(sqlx::Error::Database(_) | sqlx::Error::Protocol(_))) => return Ok(false),
+            Ok(Err(error)) => return Err(error),
+            // the pooler has no other connection
+            Err(_) => {
+                sqlx::raw_sql("rollback").execute(&mut holder).await?;
+                break;
+            }
+        }
+        sqlx::raw_sql("rollback").execute(&mut holder).await?;
+        holder.close().await?;
+    }
+    // a statement under way may have been given up
+    drop(one);
     other.close().await?;
     Ok(true)
 }

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use crate::app::checking::CheckLine;
 use crate::app::polling::Selection;
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
@@ -14,19 +15,20 @@ use crate::app::{
     self, App, backfilling, checking, erasing, keys, polling, pruning, reconciling, replay_verb, say, source_changes,
     windows,
 };
-use crate::clock::{Dice, SystemClock};
-use crate::db::Purpose;
+use crate::clock::{Dice, SystemClock, secret_bytes};
+use crate::db::{Purpose, schema_version};
 #[cfg(feature = "demo")]
 use crate::demo;
 use crate::embedded::{self, Build, FetchSettings, Server, ServerSettings};
 use crate::model::stream::Stream;
+use crate::telemetry::{COMMIT, VERSION};
 use clap::{Args, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries across
 /// all of them.
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version = version(), about, max_term_width = 100)]
 struct Cli {
     /// Configuration file; else `TRIBUTARY_CONFIG`, else tributary.toml
     #[arg(long, global = true, value_name = "FILE")]
@@ -86,6 +88,9 @@ struct ServeArgs {
     /// Folder of the private Postgres
     #[arg(long, value_name = "DIR", default_value = embedded::DEFAULT_DATA_DIR)]
     data: PathBuf,
+    /// Check everything that a start needs, addresses included, and start nothing; exit 0 only if all is well
+    #[arg(long, conflicts_with = "embedded")]
+    dry_run: bool,
 }
 
 #[derive(Args)]
@@ -111,6 +116,13 @@ struct PruneArgs {
     json: bool,
 }
 
+/// Returns version, commit and schema version.
+fn version() -> &'static str {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| format!("{VERSION} (commit {COMMIT}, schema {})", schema_version()));
+    &TEXT
+}
+
 /// Runs the verb of the command line; returns the exit code of the process.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn run_command_line() -> ExitCode {
@@ -121,7 +133,8 @@ pub fn run_command_line() -> ExitCode {
         _ => "warn",
     };
     crate::failpoint::arm();
-    let _log = crate::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level);
+    let random = u32::from_ne_bytes(secret_bytes());
+    let _log = crate::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level, random);
     match run(cli, &environment) {
         Ok(code) => code,
         // the error chain on one line without a backtrace: this text is for operators
@@ -223,8 +236,12 @@ async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn check(app: App) -> anyhow::Result<ExitCode> {
-    let lines = checking::check(&app).await?;
-    for line in &lines {
+    report(&checking::check(&app).await?)
+}
+
+/// Prints the lines of a check; fails if one does.
+fn report(lines: &[CheckLine]) -> anyhow::Result<ExitCode> {
+    for line in lines {
         let mark = if line.is_well { "ok  " } else { "FAIL" };
         say(&format!("{mark} {}: {}\n", line.subject, line.finding))?;
     }
@@ -233,6 +250,14 @@ async fn check(app: App) -> anyhow::Result<ExitCode> {
 }
 
 fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
+    if args.dry_run {
+        let app = configured(path, environment, None)?;
+        return block_on(async move {
+            let mut lines = checking::check(&app).await?;
+            lines.extend(serving::check_addresses(&app, args.role).await);
+            report(&lines)
+        });
+    }
     let mut server = None;
     if args.embedded {
         let search_path = embedded::search_path(environment);
@@ -251,7 +276,8 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
         if let Some(server) = &server {
             server.create_database().await?;
         }
-        serving::serve(&app, args.role, serving::stop_on_signal()?, reloads(path, environment)?, |_| {}).await?;
+        let serve = serving::serve(&app, args.role, serving::stop_on_signal()?, reloads(path, environment)?, |_| {});
+        Box::pin(embedded::beside(server.as_mut(), serve)).await??;
         Ok((ExitCode::SUCCESS, server))
     });
     // the database server stops last, after its clients

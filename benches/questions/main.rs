@@ -136,6 +136,7 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
     Ok(api::router(ApiState {
         pool: pool.clone(),
         probes: pool.clone(),
+        writes: tributary::db::WriteState::default(),
         departures: tributary::db::Departures::default(),
         memory,
         doors: Arc::new(api::access::doors::Doors::new(&server, pool, Arc::clone(&clock))),

@@ -36,6 +36,7 @@ pub(crate) mod request_body;
 pub mod request_id;
 pub(crate) mod runs;
 pub(crate) mod source_list;
+pub(crate) mod scrape;
 pub(crate) mod sessions;
 pub(crate) mod sources;
 pub(crate) mod state;
@@ -75,6 +76,7 @@ fn probes() -> Routes {
 
 fn routes() -> Routes {
     probes()
+        .read(&[HealthRead], routes!(scrape::read_metrics))
         .read(&[HealthRead], routes!(health::pollers::list_pollers))
         .read(FIGURES_OR_HEALTH, routes!(sources::list_sources))
         .read(FIGURES_OR_HEALTH, routes!(freshness::read_freshness))
@@ -159,9 +161,9 @@ pub fn router(state: ApiState) -> Router {
     finish(router.layer(Extension(recall)).merge(description::reader(&document)), state)
 }
 
-/// Returns the router of the address for supervisors and load balancers: liveness and readiness.
+/// Returns the router of the address for supervisors and load balancers: liveness, readiness and metrics.
 pub fn ops_router(state: ApiState) -> Router {
-    finish(probes().split().0, state)
+    finish(probes().open(routes!(scrape::read_metrics)).split().0, state)
 }
 
 fn finish(router: Router<ApiState>, state: ApiState) -> Router {
@@ -171,6 +173,7 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
         .layer(CatchPanicLayer::custom(report_panic))
+        .layer(middleware::from_fn(scrape::measure))
         .layer(doors.cors())
         .layer(middleware::from_fn_with_state(doors, enter))
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {

@@ -17,7 +17,7 @@ use crate::api::actions::access::ActionAccess;
 use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
 use crate::clock::Clock;
-use crate::db::Departures;
+use crate::db::{Departures, WriteState};
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::range::TimeRange;
@@ -31,6 +31,8 @@ pub struct ApiState {
     pub pool: PgPool,
     /// Connections for health, readiness, freshness and the version of the data, which never wait for an answer.
     pub probes: PgPool,
+    /// Whether this process can write, as its signs of life show.
+    pub writes: WriteState,
     /// Callers that go away.
     pub departures: Departures,
     /// Answers from memory.

@@ -1,19 +1,21 @@
 //! `tributary check`: configuration, database, and each source's credential, clock and paging.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use crate::app::App;
 use crate::app::sources::{ConnectorFactory, refusals};
+use crate::app::{App, PROBE_CONNECTIONS};
 use crate::connector::error::PullError;
 use crate::connector::{CheckReport, Connector};
-use crate::db::{self, Departures, Purpose};
+use crate::db::{self, DatabaseTrouble, Departures, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
-use crate::store::{server, source};
+use crate::store::{server, server_check, source};
 
 /// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
 const SKEW_BORNE_SECONDS: i64 = 30;
@@ -34,7 +36,11 @@ pub struct CheckLine {
 /// Runs all checks, even after a failure. Changes nothing: a candidate configuration may be checked against a
 /// database in use.
 pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
-    let mut lines = vec![check_database(app).await, check_zones(app).await];
+    let mut lines = vec![check_database(app).await];
+    lines.extend(check_writes(app).await);
+    lines.extend(check_connections(app).await);
+    lines.push(check_zones(app).await);
+    lines.extend(check_files(app));
     lines.extend(check_clock(app).await);
     lines.extend(check_accounts(app).await);
     if app.config.sources.is_empty() {
@@ -62,6 +68,57 @@ async fn check_database(app: &App) -> CheckLine {
         Err(error) => (false, format!("{error:#}")),
     };
     CheckLine { subject, is_well, finding }
+}
+
+/// Tries the writes that a start needs; `None` where the database does not answer, which another check reports.
+async fn check_writes(app: &App) -> Option<CheckLine> {
+    let pool = app.pool(Purpose::Probe(Departures::default())).await.ok()?;
+    let (is_well, finding) = match server_check::try_write(&pool).await {
+        Ok(()) => (true, "it accepts writes, and the user may create schemas".to_owned()),
+        Err(error) => {
+            let remedy = match DatabaseTrouble::of(&error) {
+                Some(trouble) => trouble.advice().to_owned(),
+                None => "grant create on the database to the user of database.url, and give it the service's tables"
+                    .to_owned(),
+            };
+            (false, format!("{}. {remedy}", error.cause()))
+        }
+    };
+    Some(CheckLine { subject: "writes".to_owned(), is_well, finding })
+}
+
+/// Compares the connections of all instances, this one included, with those that the server allows.
+async fn check_connections(app: &App) -> Option<CheckLine> {
+    let pool = app.pool(Purpose::Probe(Departures::default())).await.ok()?;
+    let limits = server_check::limits(&pool).await.ok()?;
+    // polls and answers have a pool each
+    let of_one = i64::from(app.config.database.max_connections) * 2 + i64::from(PROBE_CONNECTIONS);
+    let instances = limits.instance_count + 1;
+    let needed = of_one * instances + limits.other_connection_count;
+    let is_well = app.config.database.has_transaction_pooler || needed <= limits.connection_limit;
+    let counted = format!(
+        "{instances} instances use up to {of_one} each, other programs {} now, and Postgres allows {}",
+        limits.other_connection_count, limits.connection_limit
+    );
+    let remedy = if is_well { "" } else { ": lower database.max_connections, or raise max_connections of Postgres" };
+    Some(CheckLine { subject: "connections".to_owned(), is_well, finding: format!("{counted}{remedy}") })
+}
+
+/// Looks for files with secrets that every user of the machine can read.
+fn check_files(app: &App) -> Vec<CheckLine> {
+    let keys = app.config.sources.iter().filter_map(|source| source.api_key.file());
+    let tls = app.config.server.tls.as_ref().map(|tls| tls.key_file.as_path());
+    let open = keys.chain(tls).filter(|path| {
+        let mode = std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
+        // a container's secrets are mounted there, readable, for its own users alone
+        mode & 0o007 != 0 && !path.starts_with("/run/secrets")
+    });
+    let line = |path: &Path| CheckLine {
+        subject: "files".to_owned(),
+        is_well: false,
+        finding: format!("every user of this machine can use {}: chmod o= it", path.display()),
+    };
+    open.map(line).collect()
 }
 
 /// Checks whether the database knows the time zones of queries, or equivalent ones.

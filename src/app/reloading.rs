@@ -76,8 +76,15 @@ impl Reloads {
         if role != Role::Api && config.sources.is_empty() {
             bail!("no source is configured: add a [[sources]] section");
         }
-        let App { providers, database, clock, dice, .. } = before;
-        let next = App { providers, config, database: database.clone(), clock: clock.clone(), dice: dice.clone() };
+        let App { providers, database, clock, dice, ends_on_full_disk, .. } = before;
+        let next = App {
+            providers,
+            config,
+            database: database.clone(),
+            clock: clock.clone(),
+            dice: dice.clone(),
+            ends_on_full_disk: *ends_on_full_disk,
+        };
         let difference = Difference::of(&before.config, &next.config);
         service.go_over_to(&next, &difference.unchanged).await?;
         Ok((next, difference.to_string()))

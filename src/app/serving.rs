@@ -11,6 +11,7 @@ use anyhow::Context;
 use axum::serve::ListenerExt;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,14 +26,16 @@ use crate::api::connections::{self, ConnectionLimits};
 use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
 use crate::api::{self, ApiState, HealthSettings};
-use crate::app::App;
+use crate::app::checking::CheckLine;
 use crate::app::reloading::Reloads;
 use crate::app::service::Service;
+use crate::app::{App, heartbeat, state_report};
 use crate::config::{AuthMode, ServerConfig};
-use crate::db::{Departures, Purpose, follow_changes};
+use crate::db::{DatabaseTrouble, Departures, Purpose, WriteState, follow_changes};
 use crate::ingest;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
+use crate::telemetry::metrics;
 
 /// Longest time that a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
@@ -53,6 +56,8 @@ pub async fn serve(
     if role != Role::Api && app.config.sources.is_empty() {
         return Err(crate::app::sources::no_source());
     }
+    metrics::start();
+    let reports = state_report::requests()?;
     let tracker = TaskTracker::new();
     // first, so that an address in use fails the start before anything runs
     let server = &app.config.server;
@@ -66,9 +71,12 @@ pub async fn serve(
     let polls = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&polls).await?;
     let mut service = Service::start(app, role, polls, &stop, &tracker).await?;
-    let parts = (service.actions.clone(), service.replays.clone().map(|replays| replays as Arc<dyn RejectReplays>));
-    let changes = SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
-    let work = answer(app, listeners, parts, changes, &stop, on_ready);
+    let (actions, replays) = (service.actions.clone(), service.replays.clone());
+    let replays = replays.map(|replays| replays as Arc<dyn RejectReplays>);
+    let source_changes =
+        SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
+    let started = Started { role, listeners, reports, actions, replays, source_changes };
+    let work = answer(app, started, &stop, on_ready);
     let answered = tokio::select! {
         answered = work => answered,
         () = reloads.follow(app, role, &mut service) => Ok(()),
@@ -85,10 +93,36 @@ pub async fn serve(
     answered
 }
 
+/// What a process answers with.
+struct Started {
+    role: Role,
+    listeners: Listeners,
+    reports: Signal,
+    actions: ActionAccess,
+    replays: Option<Arc<dyn RejectReplays>>,
+    source_changes: SourceChanges,
+}
+
 /// The addresses that this process answers.
 struct Listeners {
     api: Option<TcpListener>,
     ops: Option<TcpListener>,
+}
+
+/// Tries the addresses that a process of this role answers.
+pub async fn check_addresses(app: &App, role: Role) -> Vec<CheckLine> {
+    let server = &app.config.server;
+    let api = (role != Role::Poller).then_some(("server.listen", server.listen));
+    let ops = server.ops_listen.map(|address| ("server.ops_listen", address));
+    let mut lines = Vec::new();
+    for (key, address) in api.into_iter().chain(ops) {
+        let (is_well, finding) = match listen(key, address).await {
+            Ok(_) => (true, format!("{key}: {address} is free")),
+            Err(error) => (false, format!("{error:#}")),
+        };
+        lines.push(CheckLine { subject: "address".to_owned(), is_well, finding });
+    }
+    lines
 }
 
 async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -99,12 +133,12 @@ async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Answers until `stop`, and then the open requests within the grace time.
 async fn answer(
     app: &App,
-    listeners: Listeners,
-    (actions, replays): (ActionAccess, Option<Arc<dyn RejectReplays>>),
-    source_changes: SourceChanges,
+    started: Started,
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
+    let Started { role, listeners, reports, actions, replays, source_changes } = started;
+    let polls = source_changes.pool.clone();
     warn_of_plain_keys(&app.config.server);
     let tls = app.config.server.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
     let departures = Departures::default();
@@ -116,9 +150,11 @@ async fn answer(
     let memory = Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE);
     // probes read the keys too, so that no slow answer holds up a caller's key
     let doors = Arc::new(Doors::new(&app.config.server, &probes, Arc::clone(&app.clock)));
+    let writes = WriteState::default();
     let state = ApiState {
         pool: reads.clone(),
         probes: probes.clone(),
+        writes: writes.clone(),
         departures,
         memory: memory.clone(),
         clock: Arc::clone(&app.clock),
@@ -134,6 +170,7 @@ async fn answer(
         caller: Caller::default(),
     };
     let (mut served, limits) = (JoinSet::new(), ConnectionLimits::of_process(app.config.server.max_connections));
+    spawn_upkeep(&mut served, role, reports, &state, polls, stop);
     if let Some(listener) = listeners.ops {
         tracing::info!(address = ?listener.local_addr().ok(), "answering probes");
         served.spawn(connections::serve(listener, None, api::ops_router(state.clone()), limits, stop.clone()));
@@ -150,14 +187,41 @@ async fn answer(
     } else {
         tracing::info!("polling");
     }
-    stop.cancelled().await;
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = writes.until(DatabaseTrouble::DiskFull), if app.ends_on_full_disk => {
+            stop.cancel();
+            Err(anyhow::anyhow!("the disk is full: free some space, and start again; what is stored stays"))
+        }
+    };
     if tokio::time::timeout(GRACE, served.join_all()).await.is_err() {
         tracing::warn!("open requests were cut off after the grace time");
     }
     doors.audit.flush().await;
     reads.close().await;
     probes.close().await;
-    Ok(())
+    ended
+}
+
+/// Starts the signs of life of this process, and its reports on request.
+fn spawn_upkeep(
+    served: &mut JoinSet<()>,
+    role: Role,
+    reports: Signal,
+    state: &ApiState,
+    polls: PgPool,
+    stop: &CancellationToken,
+) {
+    let instance = heartbeat::this_instance(role);
+    served.spawn(heartbeat::beat(state.probes.clone(), instance, state.writes.clone(), stop.clone()));
+    let reported = state_report::Reported {
+        clock: Arc::clone(&state.clock),
+        stalled_after: state.health.stalled_after,
+        writes: state.writes.clone(),
+        probes: state.probes.clone(),
+        pools: vec![("answer", state.pool.clone()), ("probe", state.probes.clone()), ("poll", polls)],
+    };
+    served.spawn(state_report::follow(reports, reported, stop.clone()));
 }
 
 /// Warns where keys would travel unencrypted, unless a proxy in front of the service may do that part.

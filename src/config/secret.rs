@@ -64,6 +64,11 @@ impl Secret {
         Ok(Self(Arc::new(Kept { file: Some(path.to_owned()), last: Mutex::new(Last { value, before: None, stamp }) })))
     }
 
+    /// Returns its file, if it comes from one.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.file.as_deref()
+    }
+
     /// Returns the current secret; reads its file again if that has changed.
     pub fn current(&self) -> SecretString {
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,8 @@ use crate::model::api_key::is_environment;
 pub struct ServerConfig {
     /// `listen`: address and port, default `127.0.0.1:8080`.
     pub listen: SocketAddr,
-    /// `ops_listen`: address and port that answer `/healthz` and `/readyz` only, in every role; none by default.
+    /// `ops_listen`: address and port that answer `/healthz`, `/readyz` and `/metrics` only, in every role; none by
+    /// default.
     pub ops_listen: Option<SocketAddr>,
     /// `max_connections`: most connections of callers at once, 1 to 100,000, default 4,000; never more than half of the
     /// files that the process may open.

@@ -5,8 +5,10 @@
 //! to the configured origin. A call is retried only for faults that pass. The provider's folder interprets the
 //! body.
 
+mod transport;
+
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
@@ -23,7 +25,9 @@ use crate::connector::limits::headers::{Observation, provider_date, retry_after}
 use crate::connector::limits::{CallBudget, MAX_QUEUE_WAIT, Refusal};
 use crate::connector::own_resources;
 use crate::model::page::Room;
+use crate::telemetry::metrics;
 
+pub use self::transport::{HttpLimits, http_client};
 pub use crate::connector::limits::Priority;
 
 /// Tries for one call, the first included.
@@ -32,49 +36,6 @@ const MAX_TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(400);
 /// Upper bound of any single wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-
-/// Deadlines and size caps of every call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HttpLimits {
-    /// Time limit for connecting to the provider.
-    pub connect_timeout: Duration,
-    /// Longest time without a byte within an answer.
-    pub read_timeout: Duration,
-    /// Time limit for the whole call, body included; `read_timeout` alone never ends an answer that trickles in.
-    pub total_timeout: Duration,
-    /// Largest decoded body, in bytes.
-    pub max_body_bytes: usize,
-}
-
-impl Default for HttpLimits {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(20),
-            total_timeout: Duration::from_mins(1),
-            max_body_bytes: 8 * 1024 * 1024,
-        }
-    }
-}
-
-/// Makes the HTTP client shared by all API calls: one pool, no redirects, no proxy.
-///
-/// Errors when the machine has no certificate store.
-#[expect(clippy::disallowed_methods, reason = "the one place that creates an HTTP client")]
-pub fn http_client(limits: HttpLimits) -> Result<reqwest::Client, reqwest::Error> {
-    // A second installation fails and is harmless: the first crypto provider stays.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        // a proxy from the environment would see the credential of a loopback provider in clear text
-        .no_proxy()
-        .connect_timeout(limits.connect_timeout)
-        .read_timeout(limits.read_timeout)
-        .timeout(limits.total_timeout)
-        .build()
-}
 
 /// Client for the API of one source: origin, credential and call budget.
 #[derive(Debug, Clone)]
@@ -207,14 +168,11 @@ impl ApiClient {
             detail,
             http_status: status.map(|status| status.as_u16()),
         };
-        let number = self.budget.reserve(self.priority, &*self.clock).await.map_err(|refusal| match refusal {
-            Refusal::Until(until) => {
-                let detail = format!("no call may be made before {}", until.to_rfc3339());
-                fail(PullErrorKind::RateLimited { until }, detail, None)
-            }
-            Refusal::Unknown(error) => fail(PullErrorKind::Database, error.to_string(), None),
-        })?;
+        let number = self.reserve(call).await?;
+        let (host, began) = (self.base_url.host_str().unwrap_or_default(), Instant::now());
         let response = request.headers(authorization::headers(self.credential, key, call)?).send().await;
+        let status = response.as_ref().ok().map(|response| response.status().as_u16());
+        metrics::observe_call(host, status, began.elapsed());
         let mut response = response.map_err(|error| {
             let kind = own_resources::kind_of_unanswered(&error);
             fail(kind, body::chain(&error.without_url()), None)
@@ -252,6 +210,23 @@ impl ApiClient {
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }
         Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers), room })
+    }
+
+    /// Takes a call from the budget, and returns its number.
+    async fn reserve(&self, call: &str) -> Result<i64, PullError> {
+        let began = Instant::now();
+        let reserved = self.budget.reserve(self.priority, &*self.clock).await;
+        metrics::count_call_wait(self.base_url.host_str().unwrap_or_default(), began.elapsed(), reserved.is_err());
+        reserved.map_err(|refusal| {
+            let (kind, detail) = match refusal {
+                Refusal::Until(until) => {
+                    let detail = format!("no call may be made before {}", until.to_rfc3339());
+                    (PullErrorKind::RateLimited { until }, detail)
+                }
+                Refusal::Unknown(error) => (PullErrorKind::Database, error.to_string()),
+            };
+            PullError { kind, call: call.to_owned(), detail, http_status: None }
+        })
     }
 
     /// Maps a status to a kind. The body only adds words, because gateways answer in their own formats.

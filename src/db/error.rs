@@ -16,6 +16,25 @@ pub enum MigrationError {
          or copy core.sources and ingest.raw_records into a migrated one and run `tributary replay --from-raw`"
     )]
     UnreleasedSchema,
+    /// A later version has migrated the database.
+    #[error(
+        "this database has the schema {found} of a later version, and this program knows {known}: \
+         run that version, or restore the backup made before it"
+    )]
+    NewerSchema {
+        /// The last migration of the database.
+        found: i64,
+        /// The last migration of this program.
+        known: i64,
+    },
+    /// A migration that was applied differs from the one of this program.
+    #[error(
+        "migration {version} of this database differs from this program's: it was altered, or comes from another build"
+    )]
+    AlteredSchema {
+        /// The number of the migration.
+        version: i64,
+    },
     /// Another process holds the migration lock.
     #[error(
         "the migration lock of the database is held by {holders}; gave up after {} s: \

@@ -15,6 +15,11 @@ use crate::db::views::{self, VIEWS};
 /// The numbered files, embedded in the binary.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
+/// Returns the version of the schema that this program needs: the number of its last migration.
+pub fn schema_version() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 /// Longest wait for another process that migrates, and for sessions that use a view.
 const WAIT_LIMIT: Duration = Duration::from_mins(1);
 
@@ -55,7 +60,8 @@ pub async fn migrate_within(pool: &PgPool, limit: Duration) -> Result<(), Migrat
     Ok(())
 }
 
-/// Returns the versions of the numbered files that the database has. Refuses the schema of an unreleased version.
+/// Returns the versions of the numbered files that the database has. Refuses schemas of other programs: unreleased,
+/// later or altered ones.
 async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, MigrationError> {
     let is_new: bool =
         sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is null").fetch_one(&mut *connection).await?;
@@ -66,12 +72,15 @@ async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, MigrationErr
         sqlx::query_as("select version, checksum from public._sqlx_migrations where success")
             .fetch_all(connection)
             .await?;
-    let baseline = MIGRATOR.iter().find(|migration| migration.version == 1);
-    let is_other = |(version, checksum): &(i64, Vec<u8>)| {
-        *version == 1 && baseline.is_some_and(|baseline| baseline.checksum.as_ref() != checksum.as_slice())
-    };
-    if applied.iter().any(is_other) {
-        return Err(MigrationError::UnreleasedSchema);
+    for (version, checksum) in &applied {
+        let known = MIGRATOR.iter().find(|migration| migration.version == *version);
+        match known {
+            None => return Err(MigrationError::NewerSchema { found: *version, known: schema_version() }),
+            Some(known) if known.checksum.as_ref() == checksum.as_slice() => {}
+            // the baseline changed until the first release
+            Some(_) if *version == 1 => return Err(MigrationError::UnreleasedSchema),
+            Some(_) => return Err(MigrationError::AlteredSchema { version: *version }),
+        }
     }
     Ok(applied.into_iter().map(|(version, _)| version).collect())
 }

@@ -56,19 +56,19 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
     println!("Tributary demo: everything stays on this machine. Ctrl-C stops it.\n");
     let given = environment.get("DATABASE_URL").map(|url| url.trim()).filter(|url| !url.is_empty());
-    let home = match given {
+    let mut home = match given {
         Some(url) => Home::Given {
             options: Box::new(PgConnectOptions::from_str(url).context("DATABASE_URL")?),
             folder: args.data.clone(),
         },
-        None => Home::Private(Server::start(&ServerSettings {
+        None => Home::Private(Box::new(Server::start(&ServerSettings {
             data_dir: args.data.clone(),
             bin_dir: args.pg_bin.clone(),
             search_path: embedded::search_path(environment),
             fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| println!("  {line}"))),
             tcp: Some(TcpSettings { port: args.pg_port, password: RandomPassword::draw(&mut rand::rng()) }),
             durable: false,
-        })?),
+        })?)),
     };
     match &home {
         Home::Private(server) => {
@@ -81,7 +81,7 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
         Home::Given { .. } => println!("  Postgres     the database in DATABASE_URL"),
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let driven = runtime.block_on(drive(args, &home));
+    let driven = runtime.block_on(drive(args, &mut home));
     drop(runtime);
     // The private server ends here, after its clients.
     let folder = home.folder().to_owned();
@@ -94,7 +94,7 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
 /// The database of the demo.
 enum Home {
     /// A server that the demo starts.
-    Private(Server),
+    Private(Box<Server>),
     /// A database given by `DATABASE_URL`, and a folder for the other state of the demo.
     Given { options: Box<PgConnectOptions>, folder: PathBuf },
 }
@@ -152,7 +152,7 @@ impl Home {
     }
 }
 
-async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
+async fn drive(args: &DemoArgs, home: &mut Home) -> anyhow::Result<()> {
     let options = home.prepare().await?;
     home.print_analyst_url();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -170,22 +170,29 @@ async fn drive(args: &DemoArgs, home: &Home) -> anyhow::Result<()> {
     let toml = providers.toml(listen, "*/15 * * * * *");
     let environment = BTreeMap::from([("SIMULATED_KEY".to_owned(), API_KEY.to_owned())]);
     let config = app::parse_config(&toml, &environment)?;
-    let app = App::new(config, Some(options), Arc::clone(&clock), Arc::new(Dice::from_entropy()))?;
+    let mut app = App::new(config, Some(options), Arc::clone(&clock), Arc::new(Dice::from_entropy()))?;
+    // a demo that cannot store anything shows nothing new
+    app.ends_on_full_disk = true;
     let stop = serving::stop_on_signal()?;
     let (ready, address) = oneshot::channel();
     let began = clock.now();
     let served = serving::serve(&app, Role::All, stop.clone(), Reloads::none(), |address| {
         let _ = ready.send(address);
     });
+    let psql = home.psql();
     let shown = async {
         let Ok(address) = address.await else { return Ok(()) };
-        let display = Display::new(address, home.psql(), &world, began)?;
+        let display = Display::new(address, psql, &world, began)?;
         tokio::select! {
             () = stop.cancelled() => Ok(()),
             shown = display.show() => shown,
         }
     };
-    let (served, shown) = tokio::join!(served, shown);
+    let private = match home {
+        Home::Private(server) => Some(server.as_mut()),
+        Home::Given { .. } => None,
+    };
+    let (served, shown) = Box::pin(embedded::beside(private, async { tokio::join!(served, shown) })).await?;
     served.and(shown)
 }
 

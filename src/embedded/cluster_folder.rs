@@ -75,6 +75,12 @@ impl ClusterFolder {
         std::fs::read_to_string(self.cluster.join("PG_VERSION")).ok().map(|text| text.trim().to_owned())
     }
 
+    /// Returns whether one of the last lines of the server's log contains a text.
+    pub(super) fn says_lately(&self, text: &str) -> bool {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&log).lines().rev().take(40).any(|line| line.contains(text))
+    }
+
     /// Returns the last line of the server's log.
     pub(super) fn last_words(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

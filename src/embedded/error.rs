@@ -91,8 +91,11 @@ pub enum PostgresError {
     /// A server that an earlier run left behind does not stop.
     #[error("the server of an earlier run (process {0}) does not stop")]
     Survivor(u32),
-    /// The server ended before it was ready.
-    #[error("PostgreSQL ended at its start ({status}): {last_words} (see {})", .log.display())]
+    /// The server ended because its disk is full.
+    #[error("PostgreSQL ended because the disk of {} is full: free some space, and start again; what is stored stays", .0.display())]
+    DiskFull(PathBuf),
+    /// The server ended before it was ready, or again and again.
+    #[error("PostgreSQL ended ({status}): {last_words} (see {})", .log.display())]
     Exited {
         /// Its exit status.
         status: std::process::ExitStatus,

@@ -18,6 +18,7 @@ mod scram;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -59,13 +60,34 @@ pub fn search_path(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
     environment.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()
 }
 
+/// Runs `work`, and keeps its private server running beside it, if there is one. Fails with the reason why the server
+/// cannot run.
+pub async fn beside<T>(server: Option<&mut Server>, work: impl Future<Output = T>) -> Result<T, PostgresError> {
+    match server {
+        None => Ok(work.await),
+        Some(server) => tokio::select! {
+            done = work => Ok(done),
+            error = server.keep_running() => Err(error),
+        },
+    }
+}
+
 /// A running private server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
     postmaster: Postmaster,
     folder: ClusterFolder,
     access: Access,
+    binaries: Binaries,
+    durable: bool,
 }
+
+/// Pause between two looks at the server.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A server that ends this often within [`OFTEN_WITHIN`] is not started again.
+const MOST_RESTARTS: usize = 5;
+/// The time over which restarts are counted.
+const OFTEN_WITHIN: Duration = Duration::from_mins(10);
 
 impl Server {
     /// Creates the cluster if there is none, and starts the server. Blocks until it accepts connections: usually well
@@ -83,7 +105,7 @@ impl Server {
             process::init_cluster(&binaries, &folder, settings.durable)?;
         }
         let postmaster = Postmaster::start(&binaries, &folder, &access, settings.durable)?;
-        Ok(Self { postmaster, folder, access })
+        Ok(Self { postmaster, folder, access, binaries, durable: settings.durable })
     }
 
     /// Returns the folder in use. It differs from the requested folder if this process is root and the account that
@@ -153,6 +175,30 @@ impl Server {
         }
         connection.close().await?;
         Ok(())
+    }
+
+    /// Starts the server again each time it ends by itself, as after a kill. Returns the reason why it cannot run: its
+    /// disk is full, it does not start, or it ends again and again. Poll it on the thread that started the server.
+    pub async fn keep_running(&mut self) -> PostgresError {
+        let mut restarts: Vec<Instant> = Vec::new();
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let Some(status) = self.postmaster.ended() else { continue };
+            let (log, last_words) = (self.folder.log.clone(), self.folder.last_words());
+            if self.folder.says_lately("No space left on device") {
+                return PostgresError::DiskFull(self.folder.root.clone());
+            }
+            restarts.retain(|at| at.elapsed() < OFTEN_WITHIN);
+            if restarts.len() >= MOST_RESTARTS {
+                return PostgresError::Exited { status, last_words, log };
+            }
+            restarts.push(Instant::now());
+            tracing::error!(%status, last_words, "the private Postgres ended, starting it again");
+            match Postmaster::start(&self.binaries, &self.folder, &self.access, self.durable) {
+                Ok(postmaster) => self.postmaster = postmaster,
+                Err(error) => return error,
+            }
+        }
     }
 
     /// Stops the server and ends open connections. A second call does nothing.

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -127,6 +127,13 @@ impl Postmaster {
             }
             sleep(PAUSE);
         }
+    }
+
+    /// Returns how the server ended by itself; `None`: it runs, or was stopped.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = if self.stopped { None } else { self.child.try_wait().ok().flatten() };
+        self.stopped |= status.is_some();
+        status
     }
 
     /// Returns the process number.

@@ -23,6 +23,7 @@ mod poller;
 pub mod replay;
 mod refresh_open;
 mod rings;
+mod report;
 mod run;
 pub mod schedule;
 mod missing_sessions;

@@ -17,6 +17,7 @@ use crate::failpoint;
 use crate::ingest::account::AccountWitness;
 use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::poller::{Poller, Source};
+use crate::ingest::report::{Ended, run_ended};
 use crate::ingest::verdict::{Halt, RunFacts, judge};
 use crate::ingest::write_retry::persist;
 use crate::model::page::{Cursor, Page, PageRequest};
@@ -30,6 +31,7 @@ use crate::store::run::{self as journal, Finish, Pace, Progress, RunOutcome, Tal
 use crate::store::window::{self, Finding};
 use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, server, window as windows};
+use crate::telemetry::metrics;
 
 /// Splits of doubtful windows in one poll; the next one continues where this one stopped.
 const MAX_CUTS: u32 = 16;
@@ -170,7 +172,9 @@ impl Run<'_> {
             now,
         };
         let pool = &self.poller.pool;
+        let began = Instant::now();
         let saved = self.persist(|| page::save(pool, &context, page, finding)).await.map_err(Halt::Store)?;
+        metrics::observe_page(began.elapsed());
         if is_due {
             self.pace.keep();
         }
@@ -245,9 +249,13 @@ impl Run<'_> {
         // the journal row belongs to this run, even if the lease is lost
         let is_final = has_waited || !self.renewal.is_trusted();
         let written = if is_final { write().await } else { self.persist(write).await };
-        if let Err(error) = written {
-            finish.outcome = judge(&RunFacts { halt: Some(&Halt::Store(error)), ..self.facts() });
-        }
+        let was_well = match written {
+            Ok(failures) => failures.map(|count| count <= 1),
+            Err(error) => {
+                finish.outcome = judge(&RunFacts { halt: Some(&Halt::Store(error)), ..self.facts() });
+                None
+            }
+        };
         let complete_through = windows::complete_through(pool, lease.source_id, lease.stream).await;
         let complete_through = complete_through.ok().flatten();
         let summary = RunSummary {
@@ -257,25 +265,16 @@ impl Run<'_> {
             progress: self.progress,
             complete_through,
         };
-        self.log(&summary, now);
+        run_ended(&Ended {
+            source: self.source,
+            stream: self.stream(),
+            run_id: self.id,
+            outcome: &summary.outcome,
+            pages: self.page_count,
+            progress: self.progress,
+            lag_seconds: complete_through.map(|through| (now - through).num_seconds()),
+            was_well,
+        });
         summary
-    }
-
-    fn log(&self, summary: &RunSummary, now: DateTime<Utc>) {
-        let lag_seconds = summary.complete_through.map(|through| (now - through).num_seconds());
-        tracing::info!(
-            source = %self.source.slug,
-            stream = %self.stream(),
-            run_id = summary.run_id,
-            verdict = summary.outcome.verdict.as_str(),
-            reason = summary.outcome.reason,
-            pages = summary.page_count,
-            inserted = summary.progress.inserted_count,
-            updated = summary.progress.updated_count,
-            unchanged = summary.progress.unchanged_count,
-            rejected = summary.progress.rejected_count,
-            lag_seconds,
-            "run ended"
-        );
     }
 }

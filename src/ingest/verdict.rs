@@ -85,7 +85,7 @@ pub(super) fn judge(facts: &RunFacts<'_>) -> RunOutcome {
 }
 
 fn outcome(verdict: Verdict, reason: Option<String>, error: Option<(String, String)>) -> RunOutcome {
-    RunOutcome { verdict, reason, error, parked_until: None }
+    RunOutcome { verdict, reason, error, http_status: None, parked_until: None }
 }
 
 /// Returns the outcome of a run that ended before its work was done.
@@ -105,9 +105,7 @@ fn halted(halt: &Halt) -> RunOutcome {
                 StoreError::Outdated { .. } => "outdated",
                 StoreError::Database { .. } | StoreError::Paused { .. } => "database",
             };
-            let detail = error.cause();
-            tracing::error!(detail, "a run ended with a database error");
-            failed(class, detail)
+            failed(class, error.cause())
         }
         Halt::SameAccount(detail) => failed("same_account", detail.clone()),
         Halt::Pull(error) => {
@@ -116,7 +114,11 @@ fn halted(halt: &Halt) -> RunOutcome {
             let verdict = if is_wait { Verdict::RateLimited } else { Verdict::Failed };
             let error_pair = Some((policy.class.to_owned(), error.to_string()));
             let parked_until = error.retry_at();
-            RunOutcome { parked_until, ..outcome(verdict, Some(policy.advice.to_owned()), error_pair) }
+            RunOutcome {
+                parked_until,
+                http_status: error.http_status,
+                ..outcome(verdict, Some(policy.advice.to_owned()), error_pair)
+            }
         }
     }
 }

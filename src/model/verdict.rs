@@ -41,6 +41,8 @@ pub struct RunOutcome {
     pub reason: Option<String>,
     /// Class and text of the error behind it.
     pub error: Option<(String, String)>,
+    /// HTTP status of the answer behind the error.
+    pub http_status: Option<u16>,
     /// The provider allows no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,
 }

@@ -21,6 +21,7 @@ pub mod erasure;
 pub mod field_presence;
 pub mod write_guard;
 pub mod accepted_gap;
+pub mod instance;
 pub mod lateness;
 pub mod lease;
 pub mod open_set;
@@ -38,6 +39,7 @@ pub mod source;
 pub mod source_change;
 pub mod state_coverage;
 pub mod server;
+pub mod server_check;
 pub mod window;
 
 mod bulk;

@@ -105,14 +105,14 @@ pub(super) async fn open(
 }
 
 /// Ends a run and releases the lease. Where the lease is lost, only the journal is written: the stream's facts belong
-/// to its new holder.
+/// to its new holder. Returns the failures since the last complete run, where the lease is held.
 pub async fn finish(
     pool: &PgPool,
     lease: &Lease,
     run_id: i64,
     finish: &Finish,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<Option<i32>, StoreError> {
     let failed = StoreError::doing("ending a run");
     let mut tx = pool.begin().await.map_err(&failed)?;
     let is_held = match lease.guard(&mut tx).await {
@@ -122,11 +122,10 @@ pub async fn finish(
     };
     close(&mut tx, run_id, finish, now).await?;
     failpoint::reach("run.before_release");
-    if is_held {
-        release(&mut tx, lease, finish, now).await.map_err(&failed)?;
-    }
+    let failures = if is_held { Some(release(&mut tx, lease, finish, now).await.map_err(&failed)?) } else { None };
     db::notify_of_change(&mut tx).await.map_err(&failed)?;
-    tx.commit().await.map_err(&failed)
+    tx.commit().await.map_err(&failed)?;
+    Ok(failures)
 }
 
 /// Writes a run's end, with its counts.
@@ -168,11 +167,16 @@ pub(super) async fn close(
     Ok(())
 }
 
-async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+async fn release(
+    tx: &mut PgConnection,
+    lease: &Lease,
+    finish: &Finish,
+    now: DateTime<Utc>,
+) -> Result<i32, sqlx::Error> {
     let is_success = finish.outcome.verdict == Verdict::Complete;
     let is_failure = matches!(finish.outcome.verdict, Verdict::Failed | Verdict::Incomplete);
     let (class, detail) = finish.outcome.error.clone().unzip();
-    sqlx::query!(
+    sqlx::query_scalar!(
         "update ingest.streams
             set lease_token = null, lease_owner = null, lease_until = null, run_id = null,
                 last_verdict = $3,
@@ -183,7 +187,8 @@ async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: Dat
                 last_error_class = case when $4 then null else coalesce($8, last_error_class) end,
                 last_error_detail = case when $4 then null else coalesce($9, $10, last_error_detail) end,
                 last_error_at = case when $4 then null when $8::text is not null then $6 else last_error_at end
-          where source_id = $1 and stream = $2",
+          where source_id = $1 and stream = $2
+      returning consecutive_failures",
         lease.source_id.0,
         lease.stream.as_str(),
         finish.outcome.verdict.as_str(),
@@ -195,9 +200,8 @@ async fn release(tx: &mut PgConnection, lease: &Lease, finish: &Finish, now: Dat
         detail,
         finish.outcome.reason,
     )
-    .execute(tx)
-    .await?;
-    Ok(())
+    .fetch_one(tx)
+    .await
 }
 
 /// Returns the instant before which a stream must not be polled, if it is in the future.

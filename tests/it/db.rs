@@ -2,4 +2,4 @@
 
 mod pooler;
 mod saturated;
-mod unavailable;
+pub(crate) mod unavailable;

@@ -152,10 +152,17 @@ const SECURITY: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Refuses requests that name a foreign host. Probes name the address of the process, and read nothing.
+/// Refuses requests that name a foreign host. Probes and scrapes may name any address of the process.
 pub(crate) async fn enter(State(doors): State<Arc<Doors>>, mut request: Request, next: Next) -> Response {
     let arrival = doors.arrival(&request);
-    let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let is_probe = match request.uri().path() {
+        "/healthz" | "/readyz" => true,
+        // a page that is led here under a foreign name names that, and never an address
+        "/metrics" => arrival.host.as_deref().is_some_and(|host| {
+            host.parse::<SocketAddr>().is_ok() || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+        }),
+        _ => false,
+    };
     let mut response = if is_probe || doors.is_known_host(arrival.host.as_deref()) {
         request.extensions_mut().insert(arrival);
         request.extensions_mut().insert(Arc::clone(&doors));

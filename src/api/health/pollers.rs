@@ -4,22 +4,28 @@
 //! outage is information, not a failure of this service.
 
 use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::api::health::probe;
+use crate::api::content_negotiation::{JSON, chosen};
+use crate::api::health::check_list::{CheckList, HEALTH_JSON};
+use crate::api::health::{criteria, probe};
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
 use crate::api::problem_responses::ReadProblems;
 use crate::api::state::ForCaller;
+use crate::query::pollers::service::{DatabaseHealth, InstanceHealth, ServiceProblem};
 use crate::query::pollers::{self, Poller};
 use crate::query::readiness::contract_version;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PollerParameters {
-    /// `true`: the response is a 503 problem if a stream is failing. For alarms that check only the status.
+    /// `true`: the response is a 503 problem if a stream is failing, or if there is a problem that concerns all. For
+    /// alarms that check only the status.
     #[param(value_type = Option<bool>, example = false)]
     strict: Option<String>,
 }
@@ -29,8 +35,14 @@ pub(crate) struct PollerParameters {
 pub(crate) struct Pollers {
     /// Time of this response.
     as_of: chrono::DateTime<chrono::Utc>,
-    /// Whether any stream is failing.
+    /// Whether any stream is failing, or there is a problem that concerns all.
     is_failing: bool,
+    /// Problems that concern all streams.
+    problems: Vec<ServiceProblem>,
+    /// The processes of the service seen within a day.
+    instances: Vec<InstanceHealth>,
+    /// The database.
+    database: DatabaseHealth,
     /// One entry for each stream of each source.
     items: Vec<Poller>,
     /// The only sources that the caller's key may see. Absent: all sources.
@@ -41,24 +53,34 @@ pub(crate) struct Pollers {
 /// Polling state of each stream
 ///
 /// Computed on request, never stored. `state` is one word: `idle`, `running`, `rate_limited`, `backing_off`,
-/// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run sends no
-/// heartbeat), `paused` or `disabled`. Failing are `backing_off`, `auth_failed`, `config_error`, `incomplete` and
-/// `stalled`. `last_error.advice` states the remedy.
+/// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run sends no heartbeat, or no
+/// poller is alive), `paused` or `disabled`. `failing_because` lists the reasons why a stream is failing: failed runs
+/// since the last complete one (a retry under way hides none), ranges that are not proven, a lag above
+/// `stale_after_seconds` of the source, also while the provider allows no calls, content that is owed or given up, and
+/// no sign of life. A first load that makes progress has no lag. `last_error.advice` states the remedy. `problems`
+/// lists what concerns all streams: no poller alive, a database that is read-only, full or out of connections, clocks
+/// that differ.
 ///
 /// Streams that are fetched per session have a work list (`tasks`). A file that was never made or no longer exists is
 /// counted there and is no failure. A file that could not be read because of a fault is owed (`tasks.owed`): the stream
 /// is `incomplete` until the file is read or given up, and failing unless each owed file only needs a second try that
 /// confirms its absence. `tasks.given_up` counts the files given up; if these are more than 5 % of the tasks tried
 /// within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` states the remedy.
+/// With `Accept: application/health+json` the response is a list of checks in that form, one for each stream.
 /// `state_as_of` is the time up to which changes of stored sessions are known. A long overdue ring of the past makes
 /// its stream `incomplete`.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(
         (status = 200, description = "The state of every stream, failing or not.", body = Pollers, example = json!({
-            "as_of": "2026-11-20T10:42:30Z", "is_failing": true,
+            "as_of": "2026-11-20T10:42:30Z", "is_failing": true, "problems": [],
+            "instances": [{"id": "host-1:7:5f3a09c1", "role": "all", "version": "0.1.0", "commit": "ca446f6b01d2",
+                           "started_at": "2026-11-20T08:00:00Z", "last_seen_at": "2026-11-20T10:42:24Z",
+                           "stopped_at": null, "is_alive": true}],
+            "database": {"is_writable": true, "connection_count": 21, "connection_limit": 97, "clock_skew_seconds": 0},
             "items": [{
                 "source": "rtk-prod", "provider": "realtimekit", "stream": "sessions", "state": "auth_failed", "is_failing": true,
+                "failing_because": ["failed_runs"],
                 "last_attempt_at": "2026-11-20T10:40:00Z", "last_success_at": "2026-11-20T10:35:04Z",
                 "complete_through": "2026-11-20T10:34:58Z", "lag_seconds": 452, "state_as_of": "2026-11-15T03:00:01Z",
                 "next_run_at": "2026-11-20T10:45:00Z",
@@ -70,28 +92,45 @@ pub(crate) struct Pollers {
             }]
         })),
         ReadProblems,
-        (status = 503, description = "The database does not respond, or, with `strict=true`, a stream is failing (`streams_failing`).",
+        (status = 503, description = "The database does not respond (`not_ready`, with the reason), or, with `strict=true`, a stream is failing or there is a problem that concerns all (`streams_failing`).",
          body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list_pollers(
     ForCaller(state): ForCaller,
+    headers: HeaderMap,
     mut asked: Asked<PollerParameters>,
-) -> Result<Json<Pollers>, ApiError> {
+) -> Result<Response, ApiError> {
     let is_strict = switch("strict", asked.given.strict.as_deref(), &mut asked.faults);
     asked.faults.refuse()?;
+    let form = chosen(&headers, &[JSON, HEALTH_JSON])?;
     // a database that hangs is reported at once, before the caller's own timeout
     probe(&state, state.health.ready_timeout, contract_version(&state.probes)).await?;
-    let as_of = state.clock.now();
-    let list = pollers::list(&state.probes, as_of, state.health.stalled_after, state.error_advice);
-    let mut items = probe(&state, state.health.probe_timeout, list).await?;
-    items.retain(|item| state.caller.sources.allows(&item.source));
-    let failing: Vec<String> = items.iter().filter(|item| item.is_failing).map(name).collect();
+    let criteria = criteria(&state);
+    let mut health = probe(&state, state.health.probe_timeout, pollers::read(&state.probes, &criteria)).await?;
+    health.pollers.retain(|item| state.caller.sources.allows(&item.source));
+    let problems = health.service.problems.iter().map(|problem| problem.detail.trim_end_matches('.').to_owned());
+    let failing = health.pollers.iter().filter(|item| item.is_failing).map(name);
+    let failing: Vec<String> = problems.chain(failing).collect();
     if is_strict && !failing.is_empty() {
         return Err(ApiError::StreamsFailing(format!("{}.", failing.join(", "))));
     }
+    if form == HEALTH_JSON {
+        let mut response = Json(CheckList::of(&health, criteria.now)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HEALTH_JSON));
+        return Ok(response);
+    }
     let limited_to_sources = state.caller.sources.limit().map(<[String]>::to_vec);
-    Ok(Json(Pollers { as_of, is_failing: !failing.is_empty(), items, limited_to_sources }))
+    let answer = Pollers {
+        as_of: criteria.now,
+        is_failing: !failing.is_empty(),
+        problems: health.service.problems,
+        instances: health.service.instances,
+        database: health.service.database,
+        items: health.pollers,
+        limited_to_sources,
+    };
+    Ok(Json(answer).into_response())
 }
 
 fn name(poller: &Poller) -> String {

@@ -22,6 +22,7 @@ use crate::api::memory::kept::Kept;
 use crate::clock::Clock;
 use crate::db::Departures;
 use crate::query::digest::digest;
+use crate::telemetry::metrics;
 
 /// Longest wait for the version of the data; without it, the answer is computed.
 const VERSION_WITHIN: Duration = Duration::from_millis(500);
@@ -58,7 +59,9 @@ pub(crate) async fn recall(Extension(state): Extension<Recall>, request: Request
         return bounded(next.run(request).await, now, until);
     };
     let key = RequestKey { version, view, asked: asked_for, accept };
-    if let Some(found) = inner.requests.get(&key).await.filter(|found| now < found.until) {
+    let found = inner.requests.get(&key).await.filter(|found| now < found.until);
+    metrics::count_recall(found.is_some());
+    if let Some(found) = found {
         return bounded(found.kept.respond(&asked), now, found.until);
     }
     let mut response = next.run(request).await;

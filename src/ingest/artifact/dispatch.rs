@@ -14,12 +14,14 @@ use crate::ingest::artifact::claim_renewal::ClaimRenewal;
 use crate::ingest::artifact::claiming::{self, Claim};
 use crate::ingest::artifact::summary::{PassFacts, StreamSummary};
 use crate::ingest::poller::{PlannedStream, Poller, Source};
+use crate::ingest::report::{Ended, run_ended};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::owed;
 use crate::store::artifact::queue::{self, Untried};
 use crate::store::artifact::task::{ClaimKey, Task};
+use crate::store::run::Progress;
 
 /// Interval of checks for tasks that became due and for streams that an operator paused.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -38,6 +40,8 @@ pub(super) struct Pass<'a> {
     facts: BTreeMap<Stream, PassFacts>,
     /// Progress of each run since it was last written.
     progress: BTreeMap<i64, PassProgress>,
+    /// Progress of each run since it began.
+    totals: BTreeMap<i64, Progress>,
     written_at: Instant,
     /// Time of the last claim.
     looked_at: Instant,
@@ -62,6 +66,7 @@ impl<'a> Pass<'a> {
             streams,
             facts: BTreeMap::new(),
             progress: BTreeMap::new(),
+            totals: BTreeMap::new(),
             written_at: Instant::now(),
             looked_at: Instant::now(),
             backlog: Backlog::default(),
@@ -226,6 +231,7 @@ impl<'a> Pass<'a> {
             if let Some(progress) = one.progress {
                 let of_run = PassProgress { run_id: one.run_id, ..PassProgress::default() };
                 self.progress.entry(one.run_id).or_insert(of_run).add(&progress);
+                *self.totals.entry(one.run_id).or_default() += progress;
             }
             if let Some(facts) = self.facts.get_mut(&one.key.stream) {
                 facts.count_saved(one.is_new, one.failure);
@@ -258,16 +264,16 @@ impl<'a> Pass<'a> {
             let of_run = PassProgress { run_id: summary.run_id, ..PassProgress::default() };
             let progress = self.progress.remove(&summary.run_id).unwrap_or(of_run);
             journal::finish(pool, &progress, &summary.outcome, now).await?;
-            tracing::info!(
-                source = %self.source.slug,
-                stream = %summary.stream,
-                run_id = summary.run_id,
-                verdict = summary.outcome.verdict.as_str(),
-                tried = summary.tried,
-                brought = summary.brought,
-                failed = summary.failed,
-                "pass ended"
-            );
+            run_ended(&Ended {
+                source: self.source,
+                stream,
+                run_id: summary.run_id,
+                outcome: &summary.outcome,
+                pages: summary.tried,
+                progress: self.totals.get(&summary.run_id).copied().unwrap_or_default(),
+                lag_seconds: None,
+                was_well: None,
+            });
             summaries.push(summary);
         }
         Ok(summaries)

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use crate::query::pollers::parts::{AcceptedWindows, CurrentRun, IncompleteWindows, LastError, Pause};
-use crate::query::pollers::poller::{Poller, PollerState};
+use crate::query::pollers::poller::{FailingReason, Poller, PollerState};
 use crate::query::pollers::tasks::{GivenUp, JUDGED, Losses, Owed, Tasks};
 use crate::query::{ReadError, reading};
 
@@ -16,6 +16,8 @@ struct Facts {
     source: String,
     provider: String,
     stream: String,
+    stale_after_seconds: i32,
+    is_first_load: bool,
     is_enabled: bool,
     paused_at: Option<DateTime<Utc>>,
     paused_by: Option<String>,
@@ -34,20 +36,26 @@ struct Facts {
     owed_classes: Vec<String>,
     owed_counts: Vec<i64>,
     owed_next_try_at: Option<DateTime<Utc>>,
+    earlier_owed_count: i64,
     given_up_states: Vec<String>,
     given_up_classes: Vec<String>,
     given_up_counts: Vec<i64>,
     open_reject_count: i64,
+    drift_count: i64,
+    undrained_count: i64,
     run_id: Option<i64>,
     run_started_at: Option<DateTime<Utc>>,
     run_heartbeat_at: Option<DateTime<Utc>>,
     run_finished_at: Option<DateTime<Utc>>,
-    run_verdict: Option<String>,
+    ended_at: Option<DateTime<Utc>>,
+    ended_verdict: Option<String>,
     error_class: Option<String>,
     error_detail: Option<String>,
     run_page_count: Option<i32>,
     run_record_count: Option<i64>,
     last_success_at: Option<DateTime<Utc>>,
+    failure_count: i32,
+    last_progress_at: Option<DateTime<Utc>>,
 }
 
 /// Returns the per-session streams of all sources, by source, at `now`.
@@ -71,16 +79,14 @@ impl Facts {
         if self.paused_at.is_some() {
             return PollerState::Paused;
         }
-        let is_running = self.run_finished_at.is_none()
-            && self.run_heartbeat_at.is_some_and(|heartbeat_at| now - heartbeat_at <= stalled_after);
-        if is_running {
-            return PollerState::Running;
-        }
-        match (self.run_verdict.as_deref(), self.error_class.as_deref()) {
-            (Some("rate_limited"), _) => PollerState::RateLimited,
+        let is_running = self.is_running(now, stalled_after);
+        match (self.ended_verdict.as_deref(), self.error_class.as_deref()) {
+            (Some("rate_limited"), _) if !is_running => PollerState::RateLimited,
             (Some("failed"), Some("auth_failed")) => PollerState::AuthFailed,
             (Some("failed"), Some("config_error")) => PollerState::ConfigError,
             (Some("failed"), class) if class != Some("crashed") => PollerState::BackingOff,
+            _ if is_running && self.earlier_owed_count == 0 && !self.losses().are_many() => PollerState::Running,
+            _ if is_running => PollerState::Incomplete,
             _ if self.oldest_due_at.is_some_and(|due_at| now - due_at.max(self.idle_since(due_at)) > stalled_after) => {
                 PollerState::Stalled
             }
@@ -89,13 +95,65 @@ impl Facts {
         }
     }
 
+    fn is_running(&self, now: DateTime<Utc>, stalled_after: TimeDelta) -> bool {
+        self.run_finished_at.is_none()
+            && self.run_heartbeat_at.is_some_and(|heartbeat_at| now - heartbeat_at <= stalled_after)
+    }
+
+    fn failing_because(&self, state: PollerState, owes_faults: bool, now: DateTime<Utc>) -> Vec<FailingReason> {
+        if matches!(state, PollerState::Disabled | PollerState::Paused) {
+            return Vec::new();
+        }
+        let is_refused = matches!(state, PollerState::BackingOff | PollerState::AuthFailed | PollerState::ConfigError);
+        [
+            (state == PollerState::Stalled, FailingReason::Stalled),
+            (is_refused, FailingReason::FailedRuns),
+            (self.is_behind(now), FailingReason::Lag),
+            (owes_faults, FailingReason::Owed),
+            (self.losses().are_many(), FailingReason::GivenUp),
+        ]
+        .into_iter()
+        .filter_map(|(holds, reason)| holds.then_some(reason))
+        .collect()
+    }
+
+    /// Returns whether tasks are due and none was read for longer than the source allows. While the list of sessions is
+    /// loaded for the first time, its calls come first.
+    fn is_behind(&self, now: DateTime<Utc>) -> bool {
+        let allowed = TimeDelta::seconds(self.stale_after_seconds.into());
+        let is_long_ago = |at: DateTime<Utc>| now - at > allowed;
+        !self.is_first_load
+            && self.oldest_due_at.is_some_and(is_long_ago)
+            && self.last_progress_at.is_none_or(is_long_ago)
+    }
+
     fn losses(&self) -> Losses {
         Losses { tried: self.tried_count, lost: self.lost_count }
     }
 
     /// Returns when the last pass ended: tasks that came due before may have been left to the next.
     fn idle_since(&self, due_at: DateTime<Utc>) -> DateTime<Utc> {
-        self.run_finished_at.unwrap_or(due_at)
+        self.ended_at.unwrap_or(due_at)
+    }
+
+    fn tasks(&self, owed: Vec<Owed>) -> Tasks {
+        Tasks {
+            pending: self.pending_count,
+            available: self.available_count,
+            empty: self.empty_count,
+            not_enabled: self.not_enabled_count,
+            expired: self.expired_count,
+            failed: self.failed_count,
+            troubled: self.troubled_count,
+            due: self.due_count,
+            oldest_due_at: self.oldest_due_at,
+            will_expire: self.undrained_count,
+            owed,
+            owed_next_try_at: self.owed_next_try_at,
+            given_up: GivenUp::list(&self.given_up_states, &self.given_up_classes, &self.given_up_counts),
+            lost_share: self.losses().share(),
+            advice: self.losses().advice(),
+        }
     }
 
     fn into_poller(
@@ -106,31 +164,18 @@ impl Facts {
     ) -> Poller {
         let state = self.state(now, stalled_after);
         let owed = Owed::list(&self.owed_classes, &self.owed_counts);
-        // Tasks that only wait for a second confirmation of an absence need no action.
-        let is_failing = match state {
-            PollerState::Incomplete => owed.iter().any(Owed::is_fault) || self.losses().are_many(),
-            other => other.is_failing(),
+        // Tasks that only wait for a second confirmation of an absence, or for calls, need no action.
+        let owes_faults = if self.is_running(now, stalled_after) {
+            self.earlier_owed_count > 0
+        } else {
+            owed.iter().any(Owed::is_fault)
         };
+        let failing_because = self.failing_because(state, owes_faults, now);
         let run_id = self.run_id.filter(|_| self.run_finished_at.is_none());
-        let tasks = Tasks {
-            pending: self.pending_count,
-            available: self.available_count,
-            empty: self.empty_count,
-            not_enabled: self.not_enabled_count,
-            expired: self.expired_count,
-            failed: self.failed_count,
-            troubled: self.troubled_count,
-            due: self.due_count,
-            oldest_due_at: self.oldest_due_at,
-            owed,
-            owed_next_try_at: self.owed_next_try_at,
-            given_up: GivenUp::list(&self.given_up_states, &self.given_up_classes, &self.given_up_counts),
-            lost_share: self.losses().share(),
-            advice: self.losses().advice(),
-        };
         Poller {
             state,
-            is_failing,
+            is_failing: !failing_because.is_empty(),
+            failing_because,
             last_attempt_at: self.run_started_at,
             last_success_at: self.last_success_at,
             complete_through: None,
@@ -138,7 +183,7 @@ impl Facts {
             lag_seconds: self.oldest_due_at.map(|due_at| (now - due_at).num_seconds()),
             next_run_at: self.next_try_at.filter(|_| self.is_enabled && self.paused_at.is_none()).map(|at| at.max(now)),
             parked_until: None,
-            consecutive_failures: i32::from(is_failing),
+            consecutive_failures: self.failure_count,
             run: CurrentRun::of(
                 run_id,
                 self.run_started_at,
@@ -147,19 +192,23 @@ impl Facts {
                 self.run_record_count,
             ),
             lease: None,
-            paused: Pause::of(self.paused_at, self.paused_by),
+            paused: Pause::of(self.paused_at, self.paused_by.clone()),
             open_reject_count: self.open_reject_count,
             last_run_rejects: None,
             incomplete_windows: IncompleteWindows { count: 0, first: Vec::new() },
             accepted_windows: AcceptedWindows::default(),
             // The quota belongs to the account; the list streams report it.
             quota: None,
-            tasks: Some(tasks),
+            tasks: Some(self.tasks(owed)),
+            drift_count: self.drift_count,
+            stale_after_seconds: self.stale_after_seconds,
+            // calls belong to the account; the list streams report them
+            call_count: None,
             last_error: self.error_class.map(|class| LastError {
                 advice: advice(&class),
                 class,
                 detail: self.error_detail,
-                at: self.run_finished_at.or(self.run_heartbeat_at),
+                at: self.ended_at,
             }),
             source: self.source,
             provider: self.provider,

@@ -24,13 +24,22 @@ select src.source_slug as "source!",
        coalesce(given_up.counts, '{}') as "given_up_counts!",
        (select count(*) from ingest.rejects r
          where r.source_id = src.source_id and r.stream = wanted.stream and r.resolved_at is null) as "open_reject_count!",
+       (select count(*) from ingest.oddities o
+         where o.source_id = src.source_id and o.stream = wanted.stream) as "drift_count!",
+       undrained.task_count as "undrained_count!",
+       src.stale_after_seconds as "stale_after_seconds!",
+       coalesce(owed.earlier_fault_count, 0) as "earlier_owed_count!",
+       list.last_success_at is null as "is_first_load!",
        run.run_id as "run_id?",
        run.started_at::timestamptz as "run_started_at?",
        run.heartbeat_at::timestamptz as "run_heartbeat_at?",
        run.finished_at::timestamptz as "run_finished_at?",
-       run.verdict as "run_verdict?",
-       run.error_class as "error_class?",
-       run.error_detail as "error_detail?",
+       ended.finished_at::timestamptz as "ended_at?",
+       ended.verdict as "ended_verdict?",
+       ended.error_class as "error_class?",
+       ended.error_detail as "error_detail?",
+       recent.failure_count as "failure_count!",
+       recent.last_progress_at as "last_progress_at?",
        run.page_count as "run_page_count?",
        run.record_count as "run_record_count?",
        success.finished_at::timestamptz as "last_success_at?"
@@ -56,9 +65,18 @@ select src.source_slug as "source!",
         -- the predicate of the index
         where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null) counts
   left join lateral (
+       select r.* from ingest.runs r
+        where r.source_id = src.source_id and r.stream = wanted.stream
+        order by r.run_id desc limit 1) run on true
+  left join ingest.streams list on list.source_id = src.source_id and list.stream = 'sessions'
+  left join lateral (
        select array_agg(class order by n desc, class) as classes, array_agg(n order by n desc, class) as counts,
-              min(next_try_at) as next_try_at
-         from (select coalesce(t.reason, 'unknown') as class, count(*) as n, min(t.next_try_at) as next_try_at
+              min(next_try_at) as next_try_at,
+              -- owed before the current run began: what that run owes it may yet read
+              coalesce(sum(earlier) filter (where class <> all ('{not_found,no_link,zero_bytes,rate_limited}')), 0)::bigint
+                as earlier_fault_count
+         from (select coalesce(t.reason, 'unknown') as class, count(*) as n, min(t.next_try_at) as next_try_at,
+                      count(*) filter (where t.owed_since < run.started_at) as earlier
                  from ingest.artifact_tasks t
                 where t.source_id = src.source_id and t.stream = wanted.stream and t.owed_since is not null
                 group by t.reason) by_class) owed on true
@@ -73,10 +91,32 @@ select src.source_slug as "source!",
                 group by t.state, t.reason) by_state) given_up on true
   left join lateral (
        select r.* from ingest.runs r
-        where r.source_id = src.source_id and r.stream = wanted.stream
-        order by r.run_id desc limit 1) run on true
+        where r.source_id = src.source_id and r.stream = wanted.stream and r.finished_at is not null
+        order by r.run_id desc limit 1) ended on true
   left join lateral (
-       select r.finished_at from ingest.runs r
+       select r.run_id, r.finished_at from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream and r.verdict = 'complete'
         order by r.run_id desc limit 1) success on true
+ cross join lateral (
+       select max(r.heartbeat_at::timestamptz) filter (where r.verdict = 'complete' or r.stored_count > 0) as last_progress_at,
+              (count(*) filter (where r.verdict in ('failed', 'incomplete') and r.run_id > coalesce(success.run_id, 0)))::int
+                as failure_count,
+              -- tries an hour: over the last hour, or over the time of the last fifty runs
+              coalesce(sum(r.page_count) filter (where r.started_at > $1::timestamptz - interval '1 hour'), 0) * 3600
+                / case when count(*) < 50 then 3600
+                       else least(3600, greatest(60, extract(epoch from $1::timestamptz - min(r.started_at)))) end as pace
+         from (select n.run_id, n.started_at, n.heartbeat_at, n.verdict, n.page_count,
+                      n.inserted_count + n.updated_count + n.unchanged_count as stored_count
+                 from ingest.runs n
+                where n.source_id = src.source_id and n.stream = wanted.stream
+                order by n.run_id desc limit 50) r) recent
+ -- of what expires within some time, all that is not read by then at that pace
+ cross join lateral (
+       select greatest(0, ceil(greatest(count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 hour') - recent.pace,
+                                        count(*) filter (where t.expires_at <= $1::timestamptz + interval '6 hours') - recent.pace * 6,
+                                        count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 day') - recent.pace * 24,
+                                        count(*) filter (where t.expires_at <= $1::timestamptz + interval '7 days') - recent.pace * 168)))::bigint
+                as task_count
+         from ingest.artifact_tasks t
+        where t.source_id = src.source_id and t.stream = wanted.stream and t.is_ready and t.expires_at > $1::timestamptz) undrained
  order by src.source_slug, wanted.place

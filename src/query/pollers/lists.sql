@@ -2,6 +2,7 @@ select src.source_slug as "source!",
        src.provider as "provider!",
        coalesce(st.stream, 'sessions') as "stream!",
        src.schedule as "schedule!",
+       src.stale_after_seconds as "stale_after_seconds!",
        src.is_enabled as "is_enabled!",
        control.paused_at::timestamptz as "paused_at?",
        control.paused_by as "paused_by?",
@@ -20,15 +21,20 @@ select src.source_slug as "source!",
        fresh.complete_through as "complete_through?",
        fresh.state_as_of as "state_as_of?",
        coalesce(fresh.open_reject_count, 0) as "open_reject_count!",
+       (select count(*) from ingest.oddities o
+         where o.source_id = st.source_id and o.stream = st.stream) as "drift_count!",
+       budget.call_count as "call_count?",
        run.run_id as "run_id?",
        run.started_at::timestamptz as "run_started_at?",
        run.heartbeat_at::timestamptz as "run_heartbeat_at?",
        run.page_count as "run_page_count?",
        run.record_count as "run_record_count?",
+       progress.last_page_at::timestamptz as "last_page_at?",
        ended.run_id as "ended_run_id?",
        ended.rejected_count as "ended_rejected_count?",
        ended.record_count as "ended_record_count?",
        gaps.incomplete_count as "incomplete_count!",
+       gaps.earlier_count as "earlier_incomplete_count!",
        gaps.incomplete_starts[:5] as "incomplete_starts!",
        gaps.incomplete_ends[:5] as "incomplete_ends!",
        gaps.incomplete_reasons[:5] as "incomplete_reasons!",
@@ -64,8 +70,17 @@ select src.source_slug as "source!",
        select r.run_id, r.rejected_count, r.record_count from ingest.runs r
         where r.source_id = st.source_id and r.stream = st.stream and r.finished_at is not null
         order by r.run_id desc limit 1) ended on true
+  -- a first load that reads pages is no backlog
+  left join lateral (
+       select max(recent.heartbeat_at::timestamptz) as last_page_at
+         from (select r.heartbeat_at, r.page_count from ingest.runs r
+                where r.source_id = st.source_id and r.stream = st.stream and r.purpose = 'poll'
+                order by r.run_id desc limit 20) recent
+        where recent.page_count > 0) progress on true
  cross join lateral (
        select count(*) as incomplete_count,
+              -- what the current run could not prove so far, it may yet prove
+              count(*) filter (where w.run_id is distinct from run.run_id) as earlier_count,
               coalesce(array_agg(w.window_from::timestamptz order by w.window_from), '{}') as incomplete_starts,
               coalesce(array_agg(w.window_to::timestamptz order by w.window_from), '{}') as incomplete_ends,
               coalesce(array_agg(coalesce(w.reason, '') order by w.window_from), '{}') as incomplete_reasons

@@ -4,32 +4,63 @@
 //! report behind.
 
 mod depth;
+mod list_facts;
 mod lists;
 mod parts;
 mod poller;
+pub mod service;
 mod tasks;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
+use crate::db::DatabaseTrouble;
 use crate::query::ReadError;
-pub use crate::query::pollers::poller::{Poller, PollerState};
+pub use crate::query::pollers::poller::{FailingReason, Poller, PollerState};
+use crate::query::pollers::service::ServiceHealth;
 
-/// Returns all streams, by source, at `now`. A run without a heartbeat for `stalled_after` has stalled; `advice`
-/// returns the advice for a class of errors.
-pub async fn list(
-    pool: &PgPool,
-    now: DateTime<Utc>,
-    stalled_after: TimeDelta,
-    advice: fn(&str) -> Option<&'static str>,
-) -> Result<Vec<Poller>, ReadError> {
+/// The health of polling: what all streams share, and each stream.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// What all streams share.
+    pub service: ServiceHealth,
+    /// The streams, by source.
+    pub pollers: Vec<Poller>,
+}
+
+/// What health is judged by, besides the facts in the database.
+#[derive(Debug, Clone, Copy)]
+pub struct Criteria {
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// Whether `now` comes from a clock that was set by hand, which is compared with no other.
+    pub is_set_by_hand: bool,
+    /// A run without a heartbeat for this long has stalled.
+    pub stalled_after: TimeDelta,
+    /// Returns the advice for a class of errors.
+    pub advice: fn(&str) -> Option<&'static str>,
+    /// Why this process's last write failed.
+    pub write_trouble: Option<DatabaseTrouble>,
+}
+
+/// Returns the health of polling. Where no poller is alive, every stream that is to be polled has stalled.
+pub async fn read(pool: &PgPool, criteria: &Criteria) -> Result<Health, ReadError> {
+    let Criteria { now, stalled_after, advice, .. } = *criteria;
+    let compared = (!criteria.is_set_by_hand).then_some(now);
+    let service = service::read(pool, compared, criteria.write_trouble).await?;
     let mut pollers = lists::list(pool, now, stalled_after, advice).await?;
     for mut of_sessions in depth::list(pool, now, stalled_after, advice).await? {
         let list = pollers.iter().find(|list| list.source == of_sessions.source);
         of_sessions.quota = list.and_then(|list| list.quota.clone());
         pollers.push(of_sessions);
     }
+    for poller in pollers.iter_mut().filter(|_| service.lacks_poller) {
+        if !matches!(poller.state, PollerState::Disabled | PollerState::Paused) {
+            (poller.state, poller.is_failing) = (PollerState::Stalled, true);
+            poller.failing_because.insert(0, FailingReason::NoPoller);
+        }
+    }
     // List streams come before per-session streams of the same source: the sort is stable.
     pollers.sort_by(|one, other| one.source.cmp(&other.source));
-    Ok(pollers)
+    Ok(Health { service, pollers })
 }

@@ -25,13 +25,16 @@ pub struct Poller {
     pub state: PollerState,
     /// Whether an operator should look at it.
     pub is_failing: bool,
+    /// The reasons why it is failing. A retry under way removes none of them; only a success does.
+    pub failing_because: Vec<FailingReason>,
     /// Time at which a run last began; null: never.
     pub last_attempt_at: Option<DateTime<Utc>>,
     /// Time at which a run last ended complete; null: never.
     pub last_success_at: Option<DateTime<Utc>>,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
-    /// Age of `complete_through`, seconds.
+    /// Age of `complete_through`, seconds; in per-session streams, the time since the oldest due task could first be
+    /// run. Null: nothing is proven yet, or no task is due.
     pub lag_seconds: Option<i64>,
     /// The oldest instant at which the state of the stored records was last checked, over all history; null: unknown
     /// for some of the records.
@@ -40,7 +43,7 @@ pub struct Poller {
     pub next_run_at: Option<DateTime<Utc>>,
     /// The provider accepts no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,
-    /// Number of consecutive failed runs.
+    /// Number of failed or incomplete runs since the last complete one.
     pub consecutive_failures: i32,
     /// The pause, with its start and author; null: it is polled.
     pub paused: Option<Pause>,
@@ -52,6 +55,13 @@ pub struct Poller {
     pub open_reject_count: i64,
     /// Records of the last ended run that could not be normalized; null: none has ended, or the stream is no list.
     pub last_run_rejects: Option<LastRunRejects>,
+    /// Kinds of unknown fields and values that were seen; see `/v1/sync/drift`.
+    pub drift_count: i64,
+    /// Lag from which it is failing, seconds: set for its source, or three intervals of its schedule.
+    #[schema(example = 900)]
+    pub stale_after_seconds: i32,
+    /// Calls that all instances made to its account so far; null: none.
+    pub call_count: Option<i64>,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
     /// Incomplete ranges that an operator accepts; they do not make the stream failing.
@@ -106,12 +116,25 @@ impl PollerState {
             Self::Disabled => "disabled",
         }
     }
+}
 
-    /// Returns whether an operator should look at it.
-    pub fn is_failing(self) -> bool {
-        match self {
-            Self::BackingOff | Self::AuthFailed | Self::ConfigError | Self::Incomplete | Self::Stalled => true,
-            Self::Idle | Self::Running | Self::RateLimited | Self::Paused | Self::Disabled => false,
-        }
-    }
+/// A reason why a stream is failing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailingReason {
+    /// No poller of the service is alive.
+    NoPoller,
+    /// A run sends no heartbeat, or no run begins although one is due.
+    Stalled,
+    /// Runs failed since the last complete one.
+    FailedRuns,
+    /// A range could not be proven complete.
+    IncompleteWindows,
+    /// It is proven less far than `stale_after_seconds` of its source allows; a per-session stream has due tasks, and
+    /// none was read for that time. A first load that makes progress does not count.
+    Lag,
+    /// Content is owed because of faults.
+    Owed,
+    /// Much content was given up.
+    GivenUp,
 }

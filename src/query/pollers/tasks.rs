@@ -10,8 +10,8 @@ pub(super) const JUDGED: TimeDelta = TimeDelta::days(30);
 const FEW: i64 = 5;
 /// A larger share of losses, percent, makes the stream incomplete.
 const MOST_PERCENT: i64 = 5;
-/// The classes of tries that found nothing, without an error.
-const ABSENCES: [&str; 3] = ["not_found", "no_link", "zero_bytes"];
+/// The classes of tries that found nothing, or were not made for lack of calls, without an error.
+const NO_FAULTS: [&str; 4] = ["not_found", "no_link", "zero_bytes", "rate_limited"];
 
 /// The work list of one per-session stream: numbers of sessions by the state of their artifact.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -34,6 +34,8 @@ pub struct Tasks {
     pub due: i64,
     /// Due time of the oldest due task.
     pub oldest_due_at: Option<DateTime<Utc>>,
+    /// Due tasks whose content expires before it is read, at the pace of the last hour.
+    pub will_expire: i64,
     /// Owed content: an error prevented the read, and it is neither read nor given up. By class of the last try.
     pub owed: Vec<Owed>,
     /// The earliest next try of owed content.
@@ -63,9 +65,9 @@ impl Owed {
         classes.iter().zip(counts).map(|(class, count)| Self { class: class.clone(), count: *count }).collect()
     }
 
-    /// Returns whether an error is behind it, and not an absence that a second try is to confirm.
+    /// Returns whether an error is behind it: not an absence that a second try is to confirm, nor a lack of calls.
     pub(super) fn is_fault(&self) -> bool {
-        !ABSENCES.contains(&self.class.as_str())
+        !NO_FAULTS.contains(&self.class.as_str())
     }
 }
 

@@ -13,7 +13,8 @@ select s.source_id, s.session_id, s.provider_session_id, k.stream, over.at, over
             k(stream, first_try, retention, while_live, per_participant)
  cross join lateral (
        select case when over.at is null then $7::timestamptz
-                   else over.at + make_interval(secs => k.first_try) end as at) due
+                   -- an old session is due since it is known, not since it ended
+                   else greatest(over.at + make_interval(secs => k.first_try), $7::timestamptz) end as at) due
  where s.source_id = $1 and s.session_id = any($2) and not s.is_deleted_at_provider
    and (over.at is not null or (k.while_live and s.session_state = 'live'))
  order by s.session_id, k.stream

@@ -16,6 +16,9 @@ async fn a24_every_documented_path_is_answered_and_no_other() {
             continue;
         }
         let path = path.replace("{session_id}", "1").replace("{slug}", "none").replace("{provider_session_id}", "none");
+        if path == "/metrics" {
+            continue; // its answer is no JSON: see `scrape.rs`
+        }
         let (status, body) = api.get(&path).await;
         assert_ne!(status, 405, "{path}");
         assert_ne!(body["code"], "no_such_path", "{path}: {body:#}");
@@ -54,7 +57,11 @@ fn every_operation_is_documented() {
                 assert!(is_shared || text(&response["description"]), "{method} {path} {status}");
             }
             let (_, success) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
-            assert!(success["content"]["application/json"]["example"].is_object(), "{method} {path}");
+            let example = match path.as_str() {
+                "/metrics" => &success["content"]["text/plain; version=0.0.4; charset=utf-8"]["example"],
+                _ => &success["content"]["application/json"]["example"],
+            };
+            assert!(example.is_object() || (path == "/metrics" && text(example)), "{method} {path}");
             assert!(responses.contains_key("422") && responses.contains_key("500"), "{method} {path}");
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 let parameter = resolved(&document, parameter);
@@ -68,7 +75,7 @@ fn every_operation_is_documented() {
             assert!(responses.contains_key("421"), "{method} {path}");
         }
     }
-    assert_eq!(operations, 62);
+    assert_eq!(operations, 63);
     assert_eq!(document["paths"]["/v1/metrics/query"]["x-query"]["$ref"], "#/paths/~1v1~1metrics~1query/post");
     assert_eq!(document["servers"][0]["url"], "/");
     let text = document.to_string();

@@ -145,6 +145,9 @@ async fn p14_a_key_limited_to_sources_sees_these_alone_on_every_route() {
             assert_eq!(answer.status, 200, "{name}: {}", answer.text);
             read += 1;
             assert!(!others.iter().any(|other| answer.text.contains(other)), "{name}: {}", answer.text);
+            if route.path == "/metrics" {
+                continue; // it is no JSON
+            }
             let whole = api.send_as(&all, &method, &route.address(true)).await;
             telling += usize::from(others.iter().any(|other| whole.text.contains(other)));
             let answer = answer.json();

@@ -211,6 +211,7 @@ impl World {
             pool: self.db.pool.clone(),
             probes: self.db.pool.clone(),
             departures: tributary::db::Departures::default(),
+            writes: tributary::db::WriteState::default(),
             memory: tributary::api::memory::Memory::off(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,

@@ -110,6 +110,7 @@ impl Api {
             doors: doors.clone(),
             caller: Caller::default(),
             departures: tributary::db::Departures::default(),
+            writes: tributary::db::WriteState::default(),
             memory,
             clock: clock.clone(),
             default_zone: chrono_tz::Europe::Berlin,

@@ -88,3 +88,25 @@ async fn f67_a_check_names_the_clocks_that_differ_and_those_that_are_unknown() {
     assert!(clock.is_well, "{clock:?}");
     assert!(clock.finding.contains("differ by 0.") || clock.finding.contains("differ by -0."), "{clock:?}");
 }
+
+#[tokio::test]
+async fn a_check_tries_what_a_start_needs() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    let line = async |subject: &str| {
+        let lines = checking::check(&world.app()).await.expect("it looks");
+        lines.iter().find(|line| line.subject == subject).cloned().expect("a line")
+    };
+    let run = async |sql: &str| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&world.db.pool).await.expect("done");
+    };
+    assert!(line("writes").await.is_well && line("connections").await.is_well && line("database").await.is_well);
+    let name = world.text("select current_database()::text").await.expect("a name");
+    run(&format!("alter database {name} set default_transaction_read_only = on")).await;
+    let writes = line("writes").await;
+    assert!(!writes.is_well && writes.finding.contains("primary"), "{writes:?}");
+    run(&format!("alter database {name} reset default_transaction_read_only")).await;
+    run("update public._sqlx_migrations set version = 999").await;
+    let newer = line("database").await;
+    assert!(!newer.is_well && newer.finding.contains("schema 999 of a later version"), "{newer:?}");
+}

@@ -137,6 +137,43 @@ async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
     assert_eq!(providers.simulators[0].1.requests().len(), 1, "no second call was made");
 }
 
+#[tokio::test]
+async fn sigterm_ends_a_pass_over_many_files_within_seconds() {
+    let providers = Providers::start(&[Platform::Realtimekit], 0, 80).await;
+    let stage = providers.stage(ONCE_A_YEAR, 10).await;
+    providers.slow_down(Duration::from_millis(40));
+    let mut poller = stage.poller("");
+    stage.until(10, "select count(*) from ingest.artifact_tasks where state = 'available'").await;
+    let left = stage.number("select count(*) from ingest.artifact_tasks where next_try_at is not null").await;
+    assert!(left > 50, "{left}: it would have ended anyway");
+    let (asked, began) = (providers.simulators[0].1.requests().len(), std::time::Instant::now());
+    assert!(poller.end().await.success(), "{}", poller.log());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let more = providers.simulators[0].1.requests().len() - asked;
+    assert!(more < 40, "{more} calls after the signal");
+    assert!(!poller.log().contains("PoolClosed"), "{}", poller.log());
+    assert_eq!(stage.number("select count(*) from ingest.artifact_tasks where claimed_until is not null").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_tries_addresses_and_starts_nothing() {
+    let providers = Providers::start(&[Platform::Konvo], 5, 0).await;
+    let stage = providers.stage(EVERY_SECOND, 10).await;
+    let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = held.local_addr().expect("an address");
+    let run = |listen: std::net::SocketAddr| {
+        stage.configure(&format!("[server]\nlisten = \"{listen}\"\n{}", stage.world.toml()));
+        let output =
+            stage.command(&["serve", "--dry-run"]).stdout(std::process::Stdio::piped()).output().expect("it runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (is_well, text) = tokio::task::block_in_place(|| run(([127, 0, 0, 1], free_port()).into()));
+    assert!(is_well && text.contains("ok   writes") && text.contains("is free"), "{text}");
+    assert_eq!(stage.number("select count(*) from ingest.runs").await, 0, "it polls nothing");
+    let (is_well, text) = tokio::task::block_in_place(|| run(taken));
+    assert!(!is_well && text.contains("FAIL address"), "{text}");
+}
+
 /// Returns a port that no one uses.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

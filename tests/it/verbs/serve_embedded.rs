@@ -75,6 +75,29 @@ fn goes_on_after_a_stop_and_after_its_server_was_killed() {
 }
 
 #[test]
+fn a_server_that_is_killed_is_started_again() {
+    let data_dir = folder("postgres-kept-running");
+    let _ = std::fs::remove_dir_all(&data_dir);
+    let mut server = start(&data_dir);
+    assert_eq!(add_row(&server), 1);
+    let (killed, options) = (server.pid(), server.connect_options());
+    kill(killed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let works = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if let Ok(connection) = options.clone().connect().await {
+                connection.close().await.expect("closes");
+                return;
+            }
+        }
+    };
+    runtime.block_on(tributary::embedded::beside(Some(&mut server), works)).expect("it runs again");
+    assert!(server.pid() != killed && is_alive(server.pid()));
+    assert_eq!(add_row(&server), 2);
+}
+
+#[test]
 fn refuses_a_second_app_and_ends_with_the_first() {
     let data_dir = folder("postgres-held");
     let _ = std::fs::remove_dir_all(&data_dir);
