@@ -214,20 +214,15 @@ pub(super) fn flatten(schema: &mut RefOr<Schema>, all: &BTreeMap<String, RefOr<S
 
 /// Lets the fields of a schema refer to the closed lists of their words.
 pub(super) fn refer_to_lists(name: &str, schema: &mut RefOr<Schema>) {
-    match schema {
-        RefOr::T(Schema::Object(object)) => {
-            for (field, schema) in &mut object.properties {
-                if let Some((item, RefOr::T(Schema::Array(list)))) = name.strip_prefix("List_").zip(Some(&mut *schema))
-                {
-                    // derived, a page would repeat the schema of its items
-                    list.items = word_of(item, None).into();
-                }
-                if let Some(list) = list_of(name, field) {
-                    refer(schema, list);
-                }
-            }
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for (field, schema) in &mut object.properties {
+        if let Some((item, RefOr::T(Schema::Array(list)))) = name.strip_prefix("List_").zip(Some(&mut *schema)) {
+            // derived, a page would repeat the schema of its items
+            list.items = word_of(item, None).into();
         }
-        _ => {}
+        if let Some(list) = list_of(name, field) {
+            refer(schema, list);
+        }
     }
 }
 

@@ -89,7 +89,7 @@ fn every_operation_is_documented() {
 }
 
 fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
-    part["$ref"].as_str().map_or(part, |reference| &document.pointer(&reference[1..]).unwrap())
+    part["$ref"].as_str().map_or(part, |reference| document.pointer(&reference[1..]).unwrap())
 }
 
 /// Parameters whose words are those of the query itself, or that another parameter must accompany.
