@@ -85,7 +85,7 @@ fn every_operation_is_documented() {
             assert!(document["components"][kind][name].is_object(), "{name} is not described");
         }
     }
-    assert!(text.len() < 360_000, "the description has {} bytes", text.len());
+    assert!(text.len() < 370_000, "the description has {} bytes", text.len());
 }
 
 fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
