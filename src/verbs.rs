@@ -147,6 +147,8 @@ pub fn run_command_line() -> ExitCode {
 
 fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
     let path = cli.config.as_deref();
+    let app = || configured(path, environment, None);
+    let user = user(environment);
     match cli.verb {
         Verb::Openapi => {
             say(&format!("{}\n", crate::api::document_text()?))?;
@@ -157,64 +159,37 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         #[cfg(feature = "demo")]
         Verb::Simulate(args) => block_on(demo::simulate(args)),
         Verb::Serve(args) => serve(path, &args, environment),
-        Verb::Poll(args) => {
-            let app = configured(path, environment, None)?;
-            block_on(async move {
-                let selection = Selection { source: args.source, stream: args.stream, is_full: args.full };
-                let lines = polling::poll(&app, &selection, serving::stop_on_signal()?).await?;
-                say(&if args.json { replay_verb::json(&lines)? } else { polling::table(&lines) })?;
-                let is_complete = lines.iter().all(polling::PollLine::is_complete);
-                Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            })
-        }
+        Verb::Poll(args) => block_on(async {
+            let selection = Selection { source: args.source, stream: args.stream, is_full: args.full };
+            let lines = polling::poll(&app()?, &selection, serving::stop_on_signal()?).await?;
+            say(&if args.json { replay_verb::json(&lines)? } else { polling::table(&lines) })?;
+            let is_complete = lines.iter().all(polling::PollLine::is_complete);
+            Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }),
         Verb::Replay(args) => {
-            let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { replay_verb::run(&app, args, &user, serving::stop_on_signal()?).await })
+            block_on(async { replay_verb::run(&app()?, args, &user, serving::stop_on_signal()?).await })
         }
-        Verb::Prune(args) => block_on(prune(configured(path, environment, None)?, args)),
+        Verb::Prune(args) => block_on(async { prune(app()?, args).await }),
         Verb::Backfill(args) => {
-            let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { backfilling::run(&app, &args, &user, serving::stop_on_signal()?).await })
+            block_on(async { backfilling::run(&app()?, &args, &user, serving::stop_on_signal()?).await })
         }
         Verb::Reconcile(args) => {
-            let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { reconciling::run(&app, &args, &user, serving::stop_on_signal()?).await })
+            block_on(async { reconciling::run(&app()?, &args, &user, serving::stop_on_signal()?).await })
         }
-        Verb::Windows(args) => {
-            let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { windows::run(&app, &args, &user).await })
-        }
-        Verb::Sources(verb) => {
-            let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { source_changes::run(&app, &verb, &user).await })
-        }
+        Verb::Windows(args) => block_on(async { windows::run(&app()?, &args, &user).await }),
+        Verb::Sources(verb) => block_on(async { source_changes::run(&app()?, &verb, &user).await }),
         Verb::Erase(args) => {
-            let app = configured(path, environment, None)?;
-            block_on(async move { erasing::erase(&app, &args, &user(environment), serving::stop_on_signal()?).await })
+            block_on(async { erasing::erase(&app()?, &args, &user, serving::stop_on_signal()?).await })
         }
-        Verb::ExportPerson(args) => {
-            let app = configured(path, environment, None)?;
-            block_on(async move { erasing::export(&app, &args, &user(environment)).await })
-        }
-        Verb::Keys(verb) => {
-            let app = configured(path, environment, None)?;
-            let user = user(environment);
-            block_on(async move { keys::run(&app, verb, &user).await })
-        }
-        Verb::Migrate => {
-            let app = configured(path, environment, None)?;
-            block_on(async move {
-                app.migrate(&app.pool(Purpose::Poll).await?).await?;
-                say("the database has this version's schema\n")?;
-                Ok(ExitCode::SUCCESS)
-            })
-        }
-        Verb::Check => block_on(check(configured(path, environment, None)?)),
+        Verb::ExportPerson(args) => block_on(async { erasing::export(&app()?, &args, &user).await }),
+        Verb::Keys(verb) => block_on(async { keys::run(&app()?, verb, &user).await }),
+        Verb::Migrate => block_on(async {
+            let app = app()?;
+            app.migrate(&app.pool(Purpose::Poll).await?).await?;
+            say("the database has this version's schema\n")?;
+            Ok(ExitCode::SUCCESS)
+        }),
+        Verb::Check => block_on(async { report(&checking::check(&app()?).await?) }),
     }
 }
 
@@ -233,10 +208,6 @@ async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
     );
     say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn check(app: App) -> anyhow::Result<ExitCode> {
-    report(&checking::check(&app).await?)
 }
 
 /// Prints the lines of a check; fails if one does.

@@ -55,6 +55,7 @@ use utoipa_axum::routes;
 
 pub use crate::api::state::{ApiState, HealthSettings};
 
+use crate::api::access::caller::Caller;
 use crate::api::access::doors::enter;
 use crate::api::access::routes::Routes;
 use crate::api::problem::ApiError;
@@ -163,7 +164,9 @@ pub fn router(state: ApiState) -> Router {
 
 /// Returns the router of the address for supervisors and load balancers: liveness, readiness and metrics.
 pub fn ops_router(state: ApiState) -> Router {
-    finish(probes().open(routes!(scrape::read_metrics)).split().0, state)
+    // it has no keys: who reaches the address sees all sources
+    let router = probes().open(routes!(scrape::read_metrics)).split().0.layer(Extension(Caller::open("ops_listen")));
+    finish(router, state)
 }
 
 fn finish(router: Router<ApiState>, state: ApiState) -> Router {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use futures_util::future::join_all;
 
 use crate::app::sources::{ConnectorFactory, refusals};
 use crate::app::{App, PROBE_CONNECTIONS};
@@ -21,6 +23,9 @@ use crate::store::{server, server_check, source};
 const SKEW_BORNE_SECONDS: i64 = 30;
 /// The same limit for the database's clock, which is read to the millisecond.
 const DATABASE_SKEW_BORNE: TimeDelta = TimeDelta::seconds(2);
+
+/// Longest check of a source: a provider that hangs hides no other finding.
+const SOURCE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +56,20 @@ pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
         });
     }
     let factory = ConnectorFactory::new(app, None)?;
+    let mut checks = Vec::new();
     for (index, source) in app.config.sources.iter().enumerate() {
         let connector = factory.connect(index, BTreeMap::new())?;
-        lines.push(check_source(app, source.slug.as_str(), connector.as_ref()).await);
+        checks.push(async move {
+            let slug = source.slug.as_str();
+            let check = tokio::time::timeout(SOURCE_TIMEOUT, check_source(app, slug, connector.as_ref()));
+            check.await.unwrap_or_else(|_| CheckLine {
+                subject: slug.to_owned(),
+                is_well: false,
+                finding: format!("the provider does not answer within {} s", SOURCE_TIMEOUT.as_secs()),
+            })
+        });
     }
+    lines.extend(join_all(checks).await);
     Ok(lines)
 }
 

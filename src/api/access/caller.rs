@@ -29,7 +29,7 @@ impl Default for Caller {
 
 impl Caller {
     /// Returns the caller at this address of an API without authentication.
-    pub(super) fn open(address: &str) -> Self {
+    pub(crate) fn open(address: &str) -> Self {
         Self {
             name: address.to_owned(),
             label: "open".to_owned(),

@@ -217,8 +217,9 @@ pub(crate) fn text(name: &str, value: Option<&Value>, default: Option<&str>, tol
 fn price(fields: &Map<String, Value>, told: &mut Faults) -> Option<Decimal> {
     let read = |value: &Value| {
         let text = value.as_str().map(ToOwned::to_owned).or_else(|| value.as_number().map(ToString::to_string))?;
-        let is_plain = text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        text.parse::<Decimal>().ok().filter(|price| is_plain && price.scale() <= 12)
+        // programs write small numbers with an exponent
+        let price = text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(&text)).ok()?.normalize();
+        (!price.is_sign_negative() && price.scale() <= 12 && price < Decimal::from(10_u64.pow(12))).then_some(price)
     };
     let price = fields.get("unit_price").and_then(read);
     if price.is_none() {

@@ -44,7 +44,7 @@ fn lists() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         ("CompareTo", "A kind of period to compare with.", CompareTo::NAMES.to_vec()),
         ("Align", "`weekday`: each day is compared with one of the same day of the week.", vec!["calendar", "weekday"]),
         ("Elapsed", "`same`: of a range that is not over, only the elapsed part is compared.", vec!["full", "same"]),
-        ("FilterOp", "A test; `not_in` excludes missing values too.", OPS.to_vec()),
+        ("FilterOp", "A test; `not_in` keeps sessions without a value.", OPS.to_vec()),
         ("Form", "Form of the response.", vec!["json", "csv", "ndjson", "parquet"]),
         ("Reason", "Reason for a missing value; besides five of its own, the status of its bucket.", reasons),
         ("PreviousReason", "As `Reason`; `no_counterpart`: the previous period has no such bucket.", previous),

@@ -104,6 +104,7 @@ pub(crate) struct FormParameter {
 impl FormParameter {
     /// Returns the requested form. `Err`: the `Accept` header accepts none of the forms.
     pub(crate) fn read(&self, headers: &HeaderMap, faults: &mut Faults) -> Result<Form, ApiError> {
+        #[cfg_attr(not(feature = "parquet"), expect(unused_variables, reason = "the other forms are exact"))]
         let numbers = match self.numbers.as_deref() {
             None | Some("double") => Numbers::Double,
             Some("decimal") => Numbers::Decimal,

@@ -239,6 +239,9 @@ pub async fn settle_refused(
     let rejects: Vec<Reject> = bodies.map(|(id, body)| reject::refused("artifact", body, id, false)).collect();
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
+    if Erased::read(&mut tx, task.source_id, &[]).await?.is_any {
+        redact(&mut tx, context.pseudonyms(), task.source_id, &[session], now).await?;
+    }
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
     data_version::raise(&mut tx, stream_key, &Changed::numbers(vec![task.session_id])).await?;
     tx.commit().await.map_err(&failed)?;

@@ -278,6 +278,7 @@ async fn lists_may_repeat_a_parameter_and_must_be_readable() {
     assert_eq!(twice, once);
     for (given, code) in [
         ("channel=%5B%22whatsapp%22", "not_json"),
+        ("contains=%7B%22channel%22:%5B%22a", "not_json"),
         ("channel_not=%5B1%5D", "not_json"),
         ("channel=%5B%5D", "missing_values"),
         ("channel=%5B%22a%22%5D&channel=b", "repeated_parameter"),

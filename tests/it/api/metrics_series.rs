@@ -157,3 +157,19 @@ async fn hours_of_the_week_are_a_series_for_each_weekday() {
     assert_eq!((&monday["metric"], &monday["label"]), (&json!("peak_concurrent_sessions"), &json!("1")));
     assert_eq!((&monday["dimensions"], &monday["data"][10]), (&json!({"local_weekday": "1"}), &json!(2)));
 }
+
+#[tokio::test]
+async fn an_hour_that_the_limit_leaves_out_is_not_one_without_sessions() {
+    let api = Api::new().await;
+    let path = format!("{QUERY}?metrics=sessions&dimensions=local_hour&from=2026-11-17&to=2026-11-20&shape=series");
+    for (limit, reason) in [("", "no_rows"), ("&order_by=-sessions&limit=1", "not_shown")] {
+        let answer = api.get(&format!("{path}{limit}")).await;
+        let (data, reasons) = (&answer["series"][0]["data"], answer["series"][0]["reasons"].as_array().unwrap());
+        assert_eq!(answer["labels"].as_array().unwrap().len(), 24);
+        for (hour, given) in reasons.iter().enumerate() {
+            assert_eq!(given.is_null(), data[hour].is_number(), "{limit} {hour}");
+            assert!(given.is_null() || given == reason, "{limit} {hour} {given}");
+        }
+        assert!(reasons.iter().any(|given| given == reason), "{limit} {reasons:?}");
+    }
+}

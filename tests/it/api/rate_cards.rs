@@ -43,14 +43,14 @@ async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
     assert_eq!((&again["added_count"], &again["ended_count"]), (&json!(0), &json!(0)));
     assert_eq!(version().await, before, "nothing changed");
     let mut changed = cards();
-    changed["cards"][3]["unit_price"] = json!(0.95);
+    changed["cards"][3]["unit_price"] = json!(9.5e-7);
     changed["cards"].as_array_mut().unwrap().remove(4);
     let (_, answer) = api.send_json("PUT", "/v1/rate-cards", &[], &changed).await;
     assert_eq!((&answer["added_count"], &answer["ended_count"]), (&json!(1), &json!(2)));
     assert_ne!(version().await, before, "figures depend on prices");
     let list = api.get("/v1/rate-cards").await;
     assert_eq!(list["items"].as_array().unwrap().len(), 4);
-    assert_eq!(list["items"][1]["unit_price"], 0.95);
+    assert_eq!(list["items"][1]["unit_price"], 0.00000095);
     let kept: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
     assert_eq!(kept, 6, "what stood is kept");
     let journal = api.get("/v1/sync/operations?kind=rate_cards").await;

@@ -197,6 +197,12 @@ async fn a_poller_answers_probes_on_an_address_of_its_own() {
     for host in ["127.0.0.1", "10.1.2.3:8081"] {
         assert_eq!((status("/healthz", host).await, status("/readyz", host).await), (200, 200), "{}", poller.log());
     }
+    let scrape = http.get(format!("http://127.0.0.1:{port}/metrics")).send().await.expect("an answer");
+    let scrape = scrape.text().await.expect("a text");
+    for line in ["tributary_stream_failing{", "tributary_runs_total{"] {
+        let of_source = scrape.lines().find(|one| one.starts_with(line) && one.contains("source=\"konvo\""));
+        assert!(of_source.is_some(), "{line} {scrape}");
+    }
     assert_eq!(status("/v1/sessions", "127.0.0.1").await, 404, "it answers nothing else");
     assert_eq!(status("/v1/sessions", "evil.example").await, 421);
     assert!(poller.end().await.success(), "{}", poller.log());

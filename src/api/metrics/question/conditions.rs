@@ -20,6 +20,13 @@ pub(crate) const OPS: [&str; 6] = ["in", "not_in", "is_null", "is_not_null", "co
 pub(crate) fn read(filters: &[FilterSaid], catalog: &Catalog, faults: &mut Faults) -> MetricFilter {
     let mut filter = MetricFilter::default();
     for said in filters {
+        let takes_values = said.op.as_ref().is_some_and(|op| !matches!(op.text.as_str(), "is_null" | "is_not_null"));
+        if takes_values && said.values.is_none() && matches!(said.at, FaultLocation::Parameter(_)) {
+            let detail = "The value begins like JSON and is neither an array of texts, such as [\"a, b\",\"c\"], nor, for \
+                          parts of texts, an object of fields and such arrays.";
+            faults.note(&said.at, "not_json", detail);
+            continue;
+        }
         let (field, test) = (field(&said.field, faults), test(said, faults));
         let Some((field, test)) = field.zip(test) else { continue };
         let known = known_values(field, catalog);
@@ -91,13 +98,13 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
         }
     };
     let wants_values = !matches!(test, Test::IsNull | Test::IsNotNull);
-    if wants_values && said.values.is_none() && matches!(said.at, FaultLocation::Parameter(_)) {
-        let detail = "The value begins with `[` and is not a JSON array of texts, such as [\"a, b\",\"c\"].";
-        faults.note(&said.at, "not_json", detail);
-        return None;
-    }
     if wants_values && test.values().is_empty() {
-        let detail = format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value.");
+        let detail = match &said.at {
+            FaultLocation::Parameter(name) => {
+                format!("`{name}` needs a value; `missing` selects sessions without one.")
+            }
+            _ => format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value."),
+        };
         faults.note(&said.at, "missing_values", detail);
         return None;
     }

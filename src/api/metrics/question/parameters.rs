@@ -182,9 +182,10 @@ impl FieldParameters {
             filters.extend(named.iter().map(|field| filter(name, field, op, None)));
         }
         for (name, _) in PARTS {
-            for (field, parts) in self.given.get(name).map(|text| parts(text)).unwrap_or_default() {
-                let parts = parts.iter().map(|part| Said::by_parameter(name, part)).collect();
-                filters.push(filter(name, &field, name, Some(parts)));
+            let Some(text) = self.given.get(name) else { continue };
+            for (field, parts) in parts(text) {
+                let said = |parts: Vec<String>| parts.iter().map(|part| Said::by_parameter(name, part)).collect();
+                filters.push(filter(name, &field, name, parts.map(said)));
             }
         }
         filters
@@ -208,10 +209,15 @@ fn values(text: &str) -> Option<Vec<String>> {
 /// Conditions on parts of texts, and what they say of a field.
 const PARTS: [(&str, &str); 2] = [("contains", "contains"), ("starts_with", "begins with")];
 
-/// Returns the fields of a condition on parts of texts, each with its texts.
-fn parts(text: &str) -> BTreeMap<String, Vec<String>> {
-    if let Ok(fields) = serde_json::from_str::<BTreeMap<String, Vec<String>>>(text) {
-        return fields;
+/// Returns the fields of a condition on parts of texts, each with its texts; `None`: they begin like an object and are
+/// none.
+fn parts(text: &str) -> Vec<(String, Option<Vec<String>>)> {
+    if text.trim_start().starts_with('{') {
+        let fields = serde_json::from_str::<BTreeMap<String, Vec<String>>>(text);
+        return fields.map_or_else(
+            |_| vec![(String::new(), None)],
+            |fields| fields.into_iter().map(|(field, parts)| (field, Some(parts))).collect(),
+        );
     }
     let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pair in list(Some(text)) {
@@ -219,7 +225,7 @@ fn parts(text: &str) -> BTreeMap<String, Vec<String>> {
         let parts = fields.entry(field.trim().to_owned()).or_default();
         parts.extend(Some(part.trim().to_owned()).filter(|part| !part.is_empty()));
     }
-    fields
+    fields.into_iter().map(|(field, parts)| (field, Some(parts))).collect()
 }
 
 /// Reads a comma-separated list.

@@ -78,7 +78,7 @@ request_body! {
         /// A dimension of sessions.
         #[schema(example = "channel")]
         field: String,
-        /// `in` (default), `not_in` (excludes sessions without a value too), `is_null`, `is_not_null`, `contains` or
+        /// `in` (default), `not_in` (keeps sessions without a value), `is_null`, `is_not_null`, `contains` or
         /// `starts_with` (in any case of letters).
         #[schema(required = false, example = "in")]
         op: String,

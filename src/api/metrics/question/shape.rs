@@ -114,7 +114,7 @@ pub(super) fn top(
     let dimension = match &said.dimension {
         None if dimensions.len() == 1 => dimensions.first().copied(),
         None => {
-            faults.note(&said.at, "missing_dimension", "Name the dimension whose greatest groups are shown.");
+            faults.note(&said.at, "missing_dimension", "With several dimensions, `top_dimension` (in a body `top.dimension`) must name the one whose greatest groups are shown.");
             None
         }
         Some(named) => {

@@ -8,6 +8,9 @@ use std::cmp::Ordering;
 use crate::query::metrics::query::{MetricQuery, Order, OrderBy};
 use crate::query::metrics::response::answer::{Answer, MetricRow, Warning};
 
+/// Code of the warning that groups are left out.
+pub(super) const GROUPS_LEFT_OUT: &str = "groups_left_out";
+
 /// Orders the groups of an answer, and leaves out those beyond the limit.
 pub(crate) fn arrange(query: &MetricQuery, answer: &mut Answer) {
     let count = answer.rows.len() / query.buckets.len().max(1);
@@ -30,7 +33,7 @@ pub(crate) fn arrange(query: &MetricQuery, answer: &mut Answer) {
     answer.rows = kept.into_iter().map(|(_, row)| row).collect();
     if shown < count {
         answer.warnings.push(Warning {
-            code: "groups_left_out",
+            code: GROUPS_LEFT_OUT,
             metrics: query.metrics.iter().map(|metric| metric.id).collect(),
             detail: format!("{shown} of {count} groups are shown; the totals are of all."),
             bases: Vec::new(),

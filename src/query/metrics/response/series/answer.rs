@@ -81,7 +81,8 @@ pub struct Series {
     /// Values; null: see `reasons`.
     #[schema(example = json!([841, null]))]
     pub data: Vec<Option<Number>>,
-    /// Reasons of missing values, as `reason` in rows, or `no_rows`; null: there is a value. Absent: none is missing.
+    /// Reasons of missing values, as `reason` in rows, or `no_rows`, or `not_shown` (no rows, or left out by `limit`);
+    /// null: there is a value. Absent: none is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!([null, "awaiting_sync"]))]
     pub reasons: Option<Vec<Option<&'static str>>>,

@@ -15,6 +15,7 @@ use crate::query::metrics::measure::Metric;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::response::answer::{Answer, MetricRow, Titles};
 use crate::query::metrics::response::hour_of_week::HourOfWeek;
+use crate::query::metrics::response::order::GROUPS_LEFT_OUT;
 use crate::query::metrics::response::request_echo::QueryEcho;
 use crate::query::metrics::response::series::answer::{Series, SeriesAnswer};
 use crate::query::metrics::response::value::{Change, Value};
@@ -26,6 +27,8 @@ const MISSING: &str = "(none)";
 const OTHER: &str = "other";
 /// Reason of a value that is missing because no row of the group was found.
 const NO_ROWS: &str = "no_rows";
+/// The same, where groups were left out: it may be one of these.
+const NOT_SHOWN: &str = "not_shown";
 
 /// A place on the axis: its key, and whether it stands for all others.
 type Place = (bool, Option<String>);
@@ -56,7 +59,8 @@ pub fn series(query: &MetricQuery, answer: Answer) -> SeriesAnswer {
         Some(dimension) => by_dimension(query, *dimension, &answer.rows, &titles),
         None => by_bucket(query, &answer.rows),
     };
-    let series = plot.series(query, &titles);
+    let is_cut = answer.warnings.iter().any(|warning| warning.code == GROUPS_LEFT_OUT);
+    let series = plot.series(query, &titles, if is_cut { NOT_SHOWN } else { NO_ROWS });
     let Plot { axis, places, previous_labels, .. } = plot;
     finish((axis, places, previous_labels), series, answer)
 }
@@ -71,7 +75,7 @@ pub fn series_of_week(query: &MetricQuery, answer: Answer, hours: &[HourOfWeek])
     });
     let places = of_clock(Dimension::LocalHour);
     let plot = Plot { axis: hour, places, previous_labels: None, cells: cells.collect() };
-    let series = plot.series(query, &Titles::new());
+    let series = plot.series(query, &Titles::new(), NO_ROWS);
     let Plot { axis, places, previous_labels, .. } = plot;
     finish((axis, places, previous_labels), series, answer)
 }
@@ -158,7 +162,7 @@ fn title<'t>(titles: &'t Titles, dimension: &str, value: Option<&'t String>) -> 
 
 impl Plot<'_> {
     /// Returns the series in the order in which their groups first occur.
-    fn series(&self, query: &MetricQuery, titles: &Titles) -> Vec<Series> {
+    fn series(&self, query: &MetricQuery, titles: &Titles, missing: &'static str) -> Vec<Series> {
         let mut groups: Vec<(&Group, BTreeMap<&Place, &Cell<'_>>)> = Vec::new();
         let mut known: BTreeMap<&Group, usize> = BTreeMap::new();
         for cell in &self.cells {
@@ -174,7 +178,7 @@ impl Plot<'_> {
         for (group, along) in &groups {
             let cells: Vec<Option<&Cell<'_>>> =
                 self.places.iter().map(|(place, _)| along.get(place).copied()).collect();
-            series.extend(query.metrics.iter().map(|metric| one(metric, group, &cells, query, titles)));
+            series.extend(query.metrics.iter().map(|metric| one(metric, group, &cells, query, titles, missing)));
         }
         series
     }
@@ -186,16 +190,17 @@ fn one(
     cells: &[Option<&Cell<'_>>],
     query: &MetricQuery,
     titles: &Titles,
+    missing: &'static str,
 ) -> Series {
     let values: Vec<Option<&Value>> =
         cells.iter().map(|cell| cell.and_then(|cell| cell.values.get(metric.id))).collect();
-    let of_value = |value: Option<&Value>| value.map_or((None, Some(NO_ROWS)), |value| (value.value, value.reason));
+    let of_value = |value: Option<&Value>| value.map_or((None, Some(missing)), |value| (value.value, value.reason));
     let (data, reasons): (Vec<Option<Number>>, Vec<_>) = values.iter().copied().map(of_value).unzip();
     let unknown = |value: Option<&Value>| value.and_then(|value| value.unknown_count).unwrap_or(0);
     let unknown: Vec<i64> = values.iter().copied().map(unknown).collect();
     let before = |value: Option<&Value>| match value.and_then(|value| value.comparison.as_ref()) {
         Some(Change { previous, previous_reason, .. }) => (*previous, *previous_reason),
-        None => (None, Some(NO_ROWS)),
+        None => (None, Some(missing)),
     };
     let before = query.comparison.as_ref().map(|_| values.iter().copied().map(before).unzip());
     let (previous, previous_reasons): (Option<Vec<_>>, Option<Vec<_>>) = before.unzip();
