@@ -50,7 +50,7 @@ async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
     assert_ne!(version().await, before, "figures depend on prices");
     let list = api.get("/v1/rate-cards").await;
     assert_eq!(list["items"].as_array().unwrap().len(), 4);
-    assert_eq!(list["items"][1]["unit_price"], 0.00000095);
+    assert_eq!(list["items"][1]["unit_price"], 9.5e-7);
     let kept: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
     assert_eq!(kept, 6, "what stood is kept");
     let journal = api.get("/v1/sync/operations?kind=rate_cards").await;

@@ -103,7 +103,9 @@ fn test(said: &FilterSaid, faults: &mut Faults) -> Option<Test> {
             FaultLocation::Parameter(name) => {
                 format!("`{name}` needs a value; `missing` selects sessions without one.")
             }
-            _ => format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value."),
+            FaultLocation::Pointer(_) => {
+                format!("`{op}` needs at least one of `values`; `is_null` selects sessions without a value.")
+            }
         };
         faults.note(&said.at, "missing_values", detail);
         return None;

@@ -8,7 +8,8 @@ async fn forget_hashes(world: &World) {
     sqlx::raw_sql(
         "update core.sessions set row_hash = '', fetched_at = null;
          update ingest.artifact_tasks
-            set content_hash = null, state = 'pending', settled_at = null, next_try_at = '2026-03-10 11:00Z', tries = 0
+            set content_hash = case when content_hash is not null then decode('00', 'hex') end, state = 'pending',
+                settled_at = null, next_try_at = '2026-03-10 11:00Z', tries = 0
           where state in ('available', 'empty')",
     )
     .execute(&world.db.pool)
