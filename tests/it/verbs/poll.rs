@@ -139,12 +139,14 @@ async fn one_provider_s_trouble_does_not_touch_another() {
 #[tokio::test]
 async fn f56_the_same_session_in_two_accounts_is_two_sessions() {
     let mut world = World::new().await;
-    let feed = plain_feed(Platform::Realtimekit, 2);
-    let _one = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
-    let _two = world.simulate(Platform::Realtimekit, feed, Quirks::default()).await;
+    // one session more: a source whose sessions are all stored at another one is the same account
+    let (few, more) = (plain_feed(Platform::Realtimekit, 2), plain_feed(Platform::Realtimekit, 3));
+    let _one = world.simulate(Platform::Realtimekit, few, Quirks::default()).await;
+    let _two = world.simulate(Platform::Realtimekit, more, Quirks::default()).await;
     let lines = world.poll().await;
     assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
-    assert_eq!(world.number("select count(*) from core.sessions").await, 4);
+    assert_eq!(world.number("select count(*) from core.sessions").await, 5);
+    assert_eq!(world.number("select count(distinct provider_session_id) from core.sessions").await, 3);
 }
 
 #[tokio::test]
