@@ -50,7 +50,7 @@ const DURATION: &str = "^P([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$";
 fn taken(operation: &str, name: &str) -> Option<Takes> {
     use Takes::{Duration, Flag, Instant, Parts, Range, Texts, Time, Top, Word, Words};
     Some(match (operation, name) {
-        ("query_metrics", "limit") | (_, "top") => Top,
+        ("query_metrics" | "read_minutes" | "read_resolution" | "read_concurrency", "limit") | (_, "top") => Top,
         ("rename_source" | "merge_source", _)
         | (
             _,

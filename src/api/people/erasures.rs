@@ -112,7 +112,7 @@ pub(crate) async fn erase_person(
     responses(
         (status = 200, description = "A page of erasures. The Link header names the next page.", body = List<Erasure>, example = json!({
             "items": [example()], "page": {"has_more": false, "next": null},
-            "freshness": {"state": "fresh", "complete_through": "2026-11-20T10:39:58Z", "state_as_of": null, "data_version": "d48213", "streams": []}
+            "freshness": crate::api::freshness::example()
         })),
         ReadProblems
     )
