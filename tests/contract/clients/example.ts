@@ -12,6 +12,7 @@ export async function minutesByDay(): Promise<(number | null)[]> {
     params: { query: { metrics: ["minutes_consumed"], range: "last_28_days", granularity: "day" } },
   });
   if (error) throw new Error(error.detail);
+  if (!("rows" in data)) throw new Error("the query asks for rows");
   return data.rows.map((row) => row.values["minutes_consumed"]?.value ?? null);
 }
 
