@@ -697,7 +697,8 @@ create table core.sessions (
   -- not known; any record is newer.
   fetched_at                  core.instant,
   mapping_version             smallint,       -- version of the rules the row was made by; null: as above
-  -- When its texts, names, contacts and raw bytes were erased: of later versions too. Figures stay. Null: they are here.
+  -- When its texts, names, contacts and raw bytes were erased: of later versions too. Figures stay.
+  -- Null: they are here.
   content_erased_at           core.instant,
   primary key (source_id, session_id),
   -- The permanent link to a session; an upsert keeps the session_id. Also reads the hashes that are compared before a

@@ -1,4 +1,5 @@
--- The rate cards that costs are computed by. A what-if query sets other cards for one transaction, as a list of objects.
+-- The rate cards that costs are computed by. A what-if query sets other cards for one transaction, as a list of
+-- objects.
 create or replace view ingest.cards_in_force as
 select c.rate_card_id, c.source_id, c.unit, c.unit_price, c.currency, c.preset_pattern, c.rounding, c.step_minutes,
        c.valid_from::timestamptz as valid_from, coalesce(c.valid_to, 'infinity'::timestamptz) as valid_to
