@@ -33,3 +33,9 @@ bench *ARGS:
 # Questions about figures against the best SQL by hand for each
 bench-questions *ARGS:
     cargo bench --bench questions -- {{ARGS}}
+
+# Bytes that break a reader: json_repair, csv, subtitles or cursor. Needs cargo-fuzz and a nightly compiler
+fuzz TARGET SECONDS="300":
+    cp Cargo.lock fuzz/Cargo.lock
+    mkdir -p fuzz/found/{{TARGET}}
+    cargo +nightly fuzz run {{TARGET}} fuzz/found/{{TARGET}} fuzz/corpus/{{TARGET}} -- -max_total_time={{SECONDS}}

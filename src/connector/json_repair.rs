@@ -11,16 +11,21 @@ use std::fmt::Write;
 
 use serde::de::IgnoredAny;
 
-/// Deeper answers are not repaired: each level costs the length of its lists once more.
-const MAX_DEPTH: usize = 128;
+/// Deeper answers are not repaired: each level costs the length of its lists once more. The strict parser reads no more
+/// levels either.
+const MAX_DEPTH: usize = 127;
 
 /// Returns `text` with its invalid values repaired; `None` where there are none, or where repair is impossible.
 pub fn repaired(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 64);
     // for each open list the offset in `out` where its current element began; `None` for each open object
     let mut open: Vec<Option<usize>> = Vec::new();
+    let mut has_begun = false;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
+        if open.is_empty() && !is_blank(first) && std::mem::replace(&mut has_begun, true) {
+            return None;
+        }
         let element = open.last().copied().flatten();
         match (first, element) {
             (',', Some(from)) => end_element(from, &mut out, false),
@@ -32,7 +37,7 @@ pub fn repaired(text: &str) -> Option<String> {
         rest = match first {
             '"' => string(rest, &mut out)?,
             '{' | '}' | '[' | ']' | ':' | ',' => verbatim(rest, 1, &mut out),
-            blank if blank.is_ascii_whitespace() => verbatim(rest, 1, &mut out),
+            blank if is_blank(blank) => verbatim(rest, 1, &mut out),
             _ => word(rest, &mut out),
         };
         match first {
@@ -63,6 +68,11 @@ fn end_element(from: usize, out: &mut String, is_last: bool) {
     }
 }
 
+/// Whether JSON allows the character between values.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
 /// Writes `text` as a JSON string.
 fn quoted(text: &str, out: &mut String) {
     out.push('"');
@@ -82,7 +92,7 @@ fn verbatim<'a>(rest: &'a str, bytes: usize, out: &mut String) -> &'a str {
 
 /// Copies a word outside of strings: a number, `true`, `false` or `null`; anything else becomes a string.
 fn word<'a>(rest: &'a str, out: &mut String) -> &'a str {
-    let ends = |c: char| matches!(c, ',' | ':' | '{' | '}' | '[' | ']' | '"') || c.is_ascii_whitespace();
+    let ends = |c: char| matches!(c, ',' | ':' | '{' | '}' | '[' | ']' | '"') || is_blank(c);
     let length = rest.find(ends).unwrap_or(rest.len());
     let word = &rest[..length];
     if serde_json::from_str::<IgnoredAny>(word).is_ok() {
@@ -152,6 +162,7 @@ mod tests {
             (r#"{"a":[{"b":1},{"b":2,},{"b" 3}, 4]}"#, r#"{"a":[{"b":1},"{\"b\":2,}","{\"b\" 3}", 4]}"#),
             (r#"[{"a":[1,,x y],}, 2,]"#, r#"["{\"a\":[1,null,\"\\\"x\\\" \\\"y\\\"\"],}", 2]"#),
             ("[0x1F,+1,.5,01,1e400,-0]", r#"["0x1F","+1",".5","01",1e400,-0]"#),
+            ("[\u{c}1,\u{a0}2, NaN]", "[\"\\u000c1\",\"\u{a0}2\", \"NaN\"]"),
         ] {
             assert_eq!(repaired(broken).as_deref(), Some(whole));
         }
@@ -169,6 +180,9 @@ mod tests {
             "}{",
             "]",
             "[}",
+            "[NaN] x",
+            "[NaN][1]",
+            "NaN,1",
         ] {
             assert_eq!(repaired(text), None, "{text}");
         }

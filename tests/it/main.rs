@@ -8,6 +8,7 @@ mod config;
 mod connector;
 mod db;
 mod embedded;
+mod fuzz_corpus;
 mod ingest;
 mod migrations;
 mod providers;
