@@ -2,6 +2,8 @@
 //!
 //! They are part of the library, so that the compiler builds each future once and not again for the binary.
 
+mod manual;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +24,7 @@ use crate::demo;
 use crate::embedded::{self, Build, FetchSettings, Server, ServerSettings};
 use crate::model::stream::Stream;
 use crate::telemetry::{COMMIT, VERSION};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use sqlx::postgres::PgConnectOptions;
 
 /// Polls streaming avatars, AI chats and video meetings into one Postgres schema, and answers queries across
@@ -72,6 +74,16 @@ enum Verb {
     Check,
     /// Print the OpenAPI document
     Openapi,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages for section 1: of the program and of each verb
+    Man {
+        /// Folder of the pages
+        folder: PathBuf,
+    },
     /// Run the three simulated providers alone
     #[cfg(feature = "demo")]
     Simulate(demo::SimulateArgs),
@@ -154,6 +166,8 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             say(&format!("{}\n", crate::api::document_text()?))?;
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Completions { shell } => manual::print_completions(Cli::command(), shell),
+        Verb::Man { folder } => manual::write_pages(Cli::command(), &folder),
         #[cfg(feature = "demo")]
         Verb::Demo(args) => demo::run(&args, environment),
         #[cfg(feature = "demo")]

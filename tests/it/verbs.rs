@@ -4,6 +4,7 @@ pub(crate) mod backfill;
 mod check;
 pub(crate) mod erase;
 mod keys;
+mod manual;
 mod poll;
 mod prune;
 mod reconcile;
