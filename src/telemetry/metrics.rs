@@ -75,6 +75,8 @@ const HTTP_REQUESTS: &str = "tributary_http_requests_total";
 const HTTP_DURATION: &str = "tributary_http_request_duration_seconds";
 const ANSWER_MEMORY: &str = "tributary_answer_memory_requests_total";
 const BUDGET_CALLS: &str = "tributary_call_budget_calls_total";
+/// The counter that is set at each scrape: name and help.
+const BUDGET_CALLS_ENTRY: (&str, &str) = (BUDGET_CALLS, "Calls made to the account of a source, by all instances.");
 
 fn builder() -> PrometheusBuilder {
     let mut builder = PrometheusBuilder::new();
@@ -87,10 +89,11 @@ fn builder() -> PrometheusBuilder {
     builder
 }
 
-/// Returns the names of all metrics.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    let all = COUNTERS.iter().chain(&HISTOGRAMS).chain(&GAUGES);
-    all.map(|(name, _)| *name).chain([BUDGET_CALLS])
+/// Returns type, name and help of all metrics.
+pub fn table() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let of = |kind: &'static str| move |(name, help): &(&'static str, &'static str)| (kind, *name, *help);
+    let counters = COUNTERS.iter().chain([&BUDGET_CALLS_ENTRY]).map(of("counter"));
+    counters.chain(HISTOGRAMS.iter().map(of("histogram"))).chain(GAUGES.iter().map(of("gauge")))
 }
 
 /// Starts counting in this process; the first call does.
@@ -152,7 +155,8 @@ pub fn render(set: impl FnOnce(Gauges)) -> String {
     let recorder = builder().build_recorder();
     let gauges = recorder.handle();
     with_local_recorder(&recorder, || {
-        describe_counter!(BUDGET_CALLS, "Calls made to the account of a source, by all instances.");
+        let (name, help) = BUDGET_CALLS_ENTRY;
+        describe_counter!(name, help);
         for (name, help) in GAUGES {
             describe_gauge!(name, help);
         }

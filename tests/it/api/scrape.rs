@@ -1,5 +1,7 @@
 //! `/metrics`: the facts of health in the form of Prometheus, few series, no personal data, well-formed.
 
+mod grafana;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -112,7 +114,7 @@ fn names_in(text: &str) -> BTreeSet<String> {
 fn a23_the_metrics_of_shipped_alerts_exist() {
     let read =
         |path: &str| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    let known: BTreeSet<String> = tributary::telemetry::metrics::names().map(ToOwned::to_owned).collect();
+    let known: BTreeSet<String> = tributary::telemetry::metrics::table().map(|(_, name, _)| name.to_owned()).collect();
     let rules = read("deploy/alerts.rules.yml");
     let unknown: Vec<String> = names_in(&rules).difference(&known).cloned().collect();
     assert!(unknown.is_empty(), "{unknown:?}");
@@ -127,6 +129,19 @@ fn a23_the_metrics_of_shipped_alerts_exist() {
         assert!(runbook.contains(&format!("\n## {alert}\n")), "no section for {alert}");
         assert!(rules.contains(&format!("docs/runbook.md#{}\"", alert.to_lowercase())), "no link to {alert}");
         assert!(cases.contains(&format!("- name: {alert}\n")), "no case for {alert}");
+    }
+    let troubles = [
+        DatabaseTrouble::Unreachable,
+        DatabaseTrouble::Restarting,
+        DatabaseTrouble::NoConnections,
+        DatabaseTrouble::ReadOnly,
+        DatabaseTrouble::DiskFull,
+        DatabaseTrouble::Refused,
+        DatabaseTrouble::Slow,
+    ];
+    for class in troubles.map(DatabaseTrouble::class).into_iter().chain(["no_poller", "clock_skew"]) {
+        let mut rows = runbook.lines().filter(|line| line.starts_with("| `"));
+        assert!(rows.any(|row| row.contains(&format!("`{class}`"))), "no row for {class}");
     }
     for state in [
         "idle",

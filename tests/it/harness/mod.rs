@@ -237,6 +237,11 @@ impl World {
 }
 
 impl Api {
+    /// Returns its address and port.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
     /// Returns status and JSON body of `GET path`.
     pub(crate) async fn get(&self, path: &str) -> (u16, serde_json::Value) {
         let answer = self.http.get(format!("{}{path}", self.base)).send().await.expect("an answer");
