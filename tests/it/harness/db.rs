@@ -150,7 +150,7 @@ fn shared_url() -> String {
     let mut url = String::new();
     lock.read_to_string(&mut url).expect("the address");
     if url.is_empty() {
-        url = if docker_answers() { container(runner) } else { cluster(&folder, runner) };
+        url = if binaries().is_none() && docker_answers() { container(runner) } else { cluster(&folder, runner) };
         lock.write_all(url.as_bytes()).expect("the address is kept");
     }
     url
