@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use chrono::TimeDelta;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tributary::clock::{Dice, SystemClock};
@@ -97,7 +98,7 @@ fn connector() -> Arc<dyn Connector> {
             api_key: "none".into(),
             budget: Arc::new(CallBudget::per_minute(1)),
             priority: Priority::Live,
-            default_retry_after: Default::default(),
+            default_retry_after: TimeDelta::seconds(1),
             limits,
             clock: Arc::new(SystemClock),
             dice: dice(),
@@ -106,10 +107,11 @@ fn connector() -> Arc<dyn Connector> {
     })
 }
 
+const QUESTION: &str = "state=live";
+
 /// A cursor that is accepted has no NUL, which Postgres would refuse, and is the same after it is written again.
 pub fn cursor(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    const QUESTION: &str = "state=live";
     let Ok(key) = cursor::decode::<Value>(QUESTION, text) else { return };
     assert!(!has_nul(&key), "{key:?}");
     assert_eq!(cursor::decode(QUESTION, &cursor::encode(QUESTION, &key)), Ok(key));

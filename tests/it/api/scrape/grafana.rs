@@ -12,6 +12,9 @@ use super::*;
 /// A panel: title, unit, metrics. Metrics without a panel here get one in the last row, by their help.
 type Panel = (&'static str, &'static str, &'static [&'static str]);
 
+/// A panel of the dashboard, likewise.
+type DrawnPanel = (&'static str, &'static str, Vec<&'static str>);
+
 /// Rows: title, filter, panels. Units are those of Grafana.
 const ROWS: [(&str, &str, &[Panel]); 5] = [
     (
@@ -113,13 +116,12 @@ fn query(kind: &str, name: &str, filter: &str) -> String {
 
 /// Makes the dashboard.
 fn dashboard() -> Value {
-    let known: Vec<(&str, &str, &str)> = metrics::table().collect();
+    let known: Vec<(&'static str, &'static str, &'static str)> = metrics::table().collect();
     let planned: BTreeSet<&str> =
         ROWS.iter().flat_map(|(_, _, panels)| *panels).flat_map(|(_, _, names)| *names).copied().collect();
-    let mut rows: Vec<(&str, &str, Vec<(&str, &str, Vec<&str>)>)> = Vec::new();
-    for (title, filter, panels) in ROWS {
-        rows.push((title, filter, panels.iter().map(|(title, unit, names)| (*title, *unit, names.to_vec())).collect()));
-    }
+    let drawn = |(title, unit, names): &Panel| -> DrawnPanel { (*title, *unit, names.to_vec()) };
+    let mut rows =
+        Vec::from(ROWS.map(|(title, filter, panels)| (title, filter, panels.iter().map(drawn).collect::<Vec<_>>())));
     let rest = known.iter().filter(|(_, name, _)| !planned.contains(name));
     let rest = rest.map(|(_, name, help)| (help.trim_end_matches('.'), "short", vec![*name])).collect();
     rows.push(("Others", "", rest));
