@@ -12,7 +12,7 @@ COPY .cargo .cargo
 COPY simulator/Cargo.toml simulator/
 RUN mkdir -p src simulator/src tests/it benches/ingest benches/questions \
  && touch src/lib.rs simulator/src/lib.rs tests/it/main.rs \
- && echo 'fn main() {}' | tee src/main.rs benches/ingest/main.rs > benches/questions/main.rs \
+ && for main in src benches/ingest benches/questions; do echo 'fn main() {}' > $main/main.rs; done \
  && cargo auditable build --profile dist --locked --bin tributary --no-default-features --features parquet
 COPY . .
 ARG TRIBUTARY_COMMIT=
