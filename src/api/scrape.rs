@@ -20,7 +20,7 @@ use crate::db;
 use crate::model::source_access::SourceAccess;
 use crate::query::pollers::{self, Health, Poller};
 use crate::telemetry::metrics::{self, Gauges};
-use crate::telemetry::{COMMIT, VERSION};
+use crate::telemetry::{COMMIT, VERSION, traces};
 
 /// The text format of Prometheus.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -178,5 +178,6 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let route = route.as_deref().unwrap_or("none");
     metrics::observe_request(route, method, response.status().as_u16(), began.elapsed());
+    traces::answered(Some(response.status().as_u16()));
     response
 }
