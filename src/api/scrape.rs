@@ -18,7 +18,7 @@ use crate::api::problem_responses::PlainProblems;
 use crate::api::state::{ApiState, ForCaller};
 use crate::db;
 use crate::model::source_access::SourceAccess;
-use crate::query::pollers::{self, Health, Poller};
+use crate::query::pollers::{Health, Poller};
 use crate::telemetry::metrics::{self, Gauges};
 use crate::telemetry::{COMMIT, VERSION, traces};
 
@@ -45,7 +45,7 @@ pub(crate) async fn read_metrics(
 ) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let criteria = criteria(&state);
-    let health = probe(&state, state.health.probe_timeout, pollers::read(&state.probes, &criteria)).await;
+    let health = probe(&state, state.health.probe_timeout, state.health_reads.read(&state.probes, &criteria)).await;
     let text = metrics::render(|gauges| {
         set_process(gauges, &state);
         gauges.set("tributary_database_up", &[], i64::from(health.is_ok()));

@@ -146,7 +146,8 @@ async fn a_check_reports_each_line_when_it_is_known() {
     slow.script(vec![Fault::new(Effect::Delay(Duration::from_millis(1_500))).forever()]);
     let _fast = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
     let (mut seen, mut calls_before_database) = (Vec::new(), usize::MAX);
-    let lines = checking::check(&world.app(), |line| {
+    let app = world.app();
+    let lines = checking::check(&app, |line| {
         if line.subject == "database" {
             calls_before_database = slow.requests().len();
         }
