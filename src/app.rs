@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, ConfigInput, ProviderDefaults};
 use crate::connector::ProviderEntry;
-use crate::db::{self, Purpose, Route};
+use crate::db::{self, Purpose, Route, WriteState};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
 use crate::providers;
@@ -61,6 +61,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Jitter.
     pub dice: Arc<Dice>,
+    /// What the writes of this process show about the database.
+    pub writes: WriteState,
     /// Whether the service ends when the disk of its database is full, instead of waiting for space.
     pub ends_on_full_disk: bool,
 }
@@ -125,7 +127,15 @@ impl App {
                 bail!("no database is configured: set database.url, or DATABASE_URL{or_demo}")
             }
         };
-        Ok(Self { providers: &providers::ALL, config, database, clock, dice, ends_on_full_disk: false })
+        Ok(Self {
+            providers: &providers::ALL,
+            config,
+            database,
+            clock,
+            dice,
+            writes: WriteState::default(),
+            ends_on_full_disk: false,
+        })
     }
 
     /// A pool for `purpose`.
@@ -178,6 +188,7 @@ impl App {
             owner: format!("{}:{}", telemetry::host(), std::process::id()),
             lease_duration: self.config.polling.lease_duration,
             large: Arc::new(Semaphore::new(1)),
+            writes: self.writes.clone(),
             stop,
         })
     }

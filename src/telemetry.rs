@@ -1,12 +1,13 @@
-//! Logs: the one place that decides their form and level.
+//! Logs and traces: the one place that decides their form and level.
 //!
 //! A message is understandable by itself, and has fields for log queries. Never log credentials, texts and contacts of
 //! people, or response bodies. A thread of its own writes the lines, so that a blocked log delays neither a poll nor an
 //! answer: lines that do not fit into the queue are lost, and their number is reported once there is room.
 
 pub mod metrics;
+pub mod statements;
+pub mod traces;
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -14,8 +15,12 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use self::statements::Named;
 
 /// Version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -49,12 +54,15 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 pub struct LogGuard {
     queue: Queue,
     writer: Option<JoinHandle<()>>,
+    /// Sends the last spans when it is dropped.
+    #[cfg(feature = "otel")]
+    _export: Option<traces::Export>,
 }
 
 /// Starts logging to standard error: lines for people on a terminal, JSON elsewhere. `filter` has the form of
 /// `TRIBUTARY_LOG`, such as `info,tributary=debug`; an unusable one falls back to `info`.
-/// `number` is a random one, for the name of this process.
-pub fn start(filter: Option<&str>, default: &str, number: u32) -> LogGuard {
+/// `number` is a random one, for the name of this process. `exports_traces`: an address for traces is given.
+pub fn start(filter: Option<&str>, default: &str, number: u32, exports_traces: bool) -> LogGuard {
     let _ = NUMBER.set(number);
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new("info"));
     // the server's notices do not concern us: "already exists, skipping"
@@ -69,14 +77,33 @@ pub fn start(filter: Option<&str>, default: &str, number: u32) -> LogGuard {
         let lost = Arc::clone(&queue.lost);
         move || write_lines(&lines, &lost)
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone());
-    // a second start, as in tests, is refused and harmless
-    let _ = if io::stderr().is_terminal() {
-        builder.with_ansi(true).with_target(false).compact().try_init()
+    let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone());
+    let lines = if io::stderr().is_terminal() {
+        lines.with_ansi(true).with_target(false).compact().map_event_format(Named).boxed()
     } else {
-        builder.with_ansi(false).json().flatten_event(true).try_init()
+        lines.with_ansi(false).json().flatten_event(true).map_event_format(Named).boxed()
     };
-    LogGuard { queue, writer: writer.ok() }
+    let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otel")]
+    let (export, fault) = exports_traces
+        .then(traces::Export::start)
+        .transpose()
+        .map_or_else(|error| (None, Some(error.to_string())), |export| (export, None));
+    #[cfg(feature = "otel")]
+    let registry = registry.with(export.as_ref().map(traces::Export::layer));
+    #[cfg(not(feature = "otel"))]
+    let fault = exports_traces.then_some("this program was built without the feature otel");
+    // a second start, as in tests, is refused and harmless
+    let _ = registry.try_init();
+    if let Some(fault) = fault {
+        tracing::warn!(fault, "traces are not exported");
+    }
+    LogGuard {
+        queue,
+        writer: writer.ok(),
+        #[cfg(feature = "otel")]
+        _export: export,
+    }
 }
 
 /// A message to the writing thread.
@@ -100,7 +127,7 @@ impl Write for Queue {
     /// Takes one line: events are written with one call each. Adds to each who wrote it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let written = match line.strip_prefix(b"{") {
-            Some(rest) => [self.who.as_bytes(), &shortened(rest)].concat(),
+            Some(rest) => [self.who.as_bytes(), rest].concat(),
             None => line.to_vec(),
         };
         if let Err(TrySendError::Full(_)) = self.sender.try_send(Order::Write(written)) {
@@ -120,31 +147,6 @@ impl<'a> MakeWriter<'a> for Queue {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
-}
-
-/// The field of the driver's line about a slow statement that holds the whole statement.
-const STATEMENT: &[u8] = br#""db.statement":""#;
-/// Characters of a statement that are enough to find it.
-const STATEMENT_CHARS: usize = 120;
-
-/// Shortens the statement in the driver's line about a slow one: its beginning names it.
-fn shortened(line: &[u8]) -> Cow<'_, [u8]> {
-    let Some(at) = line.windows(STATEMENT.len()).position(|part| part == STATEMENT) else { return line.into() };
-    let text = &line[at + STATEMENT.len()..];
-    let mut is_escaped = false;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        ends
-    });
-    let Some(end) = end else { return line.into() };
-    let statement = String::from_utf8_lossy(&text[..end]).replace("\\n", " ");
-    let words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut short: String = words.chars().take(STATEMENT_CHARS).collect();
-    while short.ends_with('\\') {
-        short.pop();
-    }
-    [&line[..at + STATEMENT.len()], short.as_bytes(), &text[end..]].concat().into()
 }
 
 fn write_lines(lines: &Receiver<Order>, lost: &AtomicU64) {
@@ -178,22 +180,5 @@ impl Drop for LogGuard {
         while !writer.is_finished() && started.elapsed() < FLUSH_WITHIN {
             std::thread::sleep(Duration::from_millis(2));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_statement_of_a_slow_query_is_shortened_and_the_line_stays_json() {
-        let statement = format!("select \"a\"\n  from t where x = '{}'", "y".repeat(3_000));
-        let line = serde_json::json!({"level": "WARN", "db.statement": statement, "elapsed": "2s"}).to_string();
-        let short = shortened(&line.as_bytes()[1..]).into_owned();
-        let json: serde_json::Value = serde_json::from_slice(&[b"{", short.as_slice()].concat()).expect("JSON");
-        let kept = json["db.statement"].as_str().expect("a text");
-        assert!(kept.starts_with("select \"a\" from t where x = 'yyy") && kept.len() <= STATEMENT_CHARS, "{kept}");
-        assert_eq!((&json["elapsed"], &json["level"]), (&"2s".into(), &"WARN".into()));
-        assert_eq!(&*shortened(br#""level":"INFO"}"#), br#""level":"INFO"}"#);
     }
 }

@@ -146,7 +146,10 @@ pub fn run_command_line() -> ExitCode {
     };
     crate::failpoint::arm();
     let random = u32::from_ne_bytes(secret_bytes());
-    let _log = crate::telemetry::start(environment.get("TRIBUTARY_LOG").map(String::as_str), level, random);
+    let filter = environment.get("TRIBUTARY_LOG").map(String::as_str);
+    let exports_traces = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+    let exports_traces = exports_traces.iter().any(|name| environment.get(*name).is_some_and(|url| !url.is_empty()));
+    let _log = crate::telemetry::start(filter, level, random, exports_traces);
     match run(cli, &environment) {
         Ok(code) => code,
         // the error chain on one line without a backtrace: this text is for operators
@@ -203,7 +206,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
             say("the database has this version's schema\n")?;
             Ok(ExitCode::SUCCESS)
         }),
-        Verb::Check => block_on(async { report(&checking::check(&app()?).await?) }),
+        Verb::Check => block_on(async { Ok(exit_code(&checking::check(&app()?, print).await?)) }),
     }
 }
 
@@ -224,23 +227,27 @@ async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the lines of a check; fails if one does.
-fn report(lines: &[CheckLine]) -> anyhow::Result<ExitCode> {
-    for line in lines {
-        let mark = if line.is_well { "ok  " } else { "FAIL" };
-        say(&format!("{mark} {}: {}\n", line.subject, line.finding))?;
-    }
-    let is_well = lines.iter().all(|line| line.is_well);
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// Prints a line of a check.
+fn print(line: &CheckLine) {
+    let mark = if line.is_well { "ok  " } else { "FAIL" };
+    // a line that cannot be written changes no finding
+    let _ = say(&format!("{mark} {}: {}\n", line.subject, line.finding));
+}
+
+/// Fails if a line of a check does.
+fn exit_code(lines: &[CheckLine]) -> ExitCode {
+    if lines.iter().all(|line| line.is_well) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
     if args.dry_run {
         let app = configured(path, environment, None)?;
         return block_on(async move {
-            let mut lines = checking::check(&app).await?;
-            lines.extend(serving::check_addresses(&app, args.role).await);
-            report(&lines)
+            let mut lines = checking::check(&app, print).await?;
+            let addresses = serving::check_addresses(&app, args.role).await;
+            addresses.iter().for_each(print);
+            lines.extend(addresses);
+            Ok(exit_code(&lines))
         });
     }
     let mut server = None;

@@ -145,6 +145,7 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
         default_zone: chrono_tz::Tz::UTC,
         zones: tributary::query::zones::Zones::default(),
         health: HealthSettings::default(),
+        health_reads: tributary::query::pollers::HealthReads::default(),
         draining: CancellationToken::new(),
         actions: api::actions::access::ActionAccess::default(),
         replays: None,

@@ -1,7 +1,7 @@
 -- A list that goes by time of change names each change, so its state is as old as the end of what is proven. A list
 -- that goes by creation is as old as the last reading of each range; null: not read since its creation was proven.
 create or replace view ingest.state_ranges as
-with lists as (
+with lists as not materialized (
   select w.source_id, w.stream, w.window_from::timestamptz as window_from, w.window_to::timestamptz as window_to,
          min(w.window_to::timestamptz) over (partition by w.source_id, w.stream) as first_end,
          exists (select from ingest.source_facts f

@@ -45,7 +45,7 @@ pub(crate) mod sync;
 use std::any::Any;
 use std::sync::Arc;
 
-use axum::extract::{Extension, Request};
+use axum::extract::{Extension, MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -64,6 +64,7 @@ use crate::model::api_key::Scope::{
     self, ActionsStart, ContentRead, CostsWrite, HealthRead, KeysManage, MetricsRead, PeopleManage, SessionsRead,
     SyncOperate,
 };
+use crate::telemetry::traces;
 
 /// Scopes of routes that serve dashboards and operators alike.
 const FIGURES_OR_HEALTH: &[Scope] = &[MetricsRead, HealthRead];
@@ -181,7 +182,9 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         .layer(middleware::from_fn_with_state(doors, enter))
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             let id = request.extensions().get::<RequestId>().map(|id| id.0.as_str());
-            tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
+            let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+            let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+            traces::of_request(id, request.method().as_str(), request.uri().path(), route, traceparent)
         }))
         .layer(middleware::from_fn(request_id::identify))
         .layer(CompressionLayer::new())

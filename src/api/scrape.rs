@@ -18,9 +18,9 @@ use crate::api::problem_responses::PlainProblems;
 use crate::api::state::{ApiState, ForCaller};
 use crate::db;
 use crate::model::source_access::SourceAccess;
-use crate::query::pollers::{self, Health, Poller};
+use crate::query::pollers::{Health, Poller};
 use crate::telemetry::metrics::{self, Gauges};
-use crate::telemetry::{COMMIT, VERSION};
+use crate::telemetry::{COMMIT, VERSION, traces};
 
 /// The text format of Prometheus.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -45,7 +45,7 @@ pub(crate) async fn read_metrics(
 ) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
     let criteria = criteria(&state);
-    let health = probe(&state, state.health.probe_timeout, pollers::read(&state.probes, &criteria)).await;
+    let health = probe(&state, state.health.probe_timeout, state.health_reads.read(&state.probes, &criteria)).await;
     let text = metrics::render(|gauges| {
         set_process(gauges, &state);
         gauges.set("tributary_database_up", &[], i64::from(health.is_ok()));
@@ -178,5 +178,6 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let route = route.as_deref().unwrap_or("none");
     metrics::observe_request(route, method, response.status().as_u16(), began.elapsed());
+    traces::answered(Some(response.status().as_u16()));
     response
 }

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::db::{Departures, WriteState};
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
+use crate::query::pollers::HealthReads;
 use crate::query::range::TimeRange;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
@@ -45,6 +46,8 @@ pub struct ApiState {
     pub zones: Zones,
     /// Thresholds of bad health.
     pub health: HealthSettings,
+    /// Reads of the health of polling.
+    pub health_reads: HealthReads,
     /// Cancelled once the process stops: it is not ready any more.
     pub draining: CancellationToken,
     /// Sources at which actions may be started.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::app::sources::{ConnectorFactory, refusals};
 use crate::app::{App, PROBE_CONNECTIONS};
@@ -38,25 +39,30 @@ pub struct CheckLine {
     pub finding: String,
 }
 
-/// Runs all checks, even after a failure. Changes nothing: a candidate configuration may be checked against a
-/// database in use.
-pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
-    let mut lines = vec![check_database(app).await];
-    lines.extend(check_writes(app).await);
-    lines.extend(check_connections(app).await);
-    lines.push(check_zones(app).await);
-    lines.extend(check_files(app));
-    lines.extend(check_clock(app).await);
-    lines.extend(check_accounts(app).await);
+/// Runs all checks, even after a failure, and passes each line to `found` as soon as it is known. Changes nothing: a
+/// candidate configuration may be checked against a database in use.
+pub async fn check(app: &App, mut found: impl FnMut(&CheckLine)) -> anyhow::Result<Vec<CheckLine>> {
+    let mut lines = Vec::new();
+    let mut add = |line: CheckLine| {
+        found(&line);
+        lines.push(line);
+    };
+    add(check_database(app).await);
+    check_writes(app).await.into_iter().for_each(&mut add);
+    check_connections(app).await.into_iter().for_each(&mut add);
+    add(check_zones(app).await);
+    check_files(app).into_iter().for_each(&mut add);
+    check_clock(app).await.into_iter().for_each(&mut add);
+    check_accounts(app).await.into_iter().for_each(&mut add);
     if app.config.sources.is_empty() {
-        lines.push(CheckLine {
+        add(CheckLine {
             subject: "sources".to_owned(),
             is_well: false,
             finding: "no source is configured: add a [[sources]] section".to_owned(),
         });
     }
     let factory = ConnectorFactory::new(app, None)?;
-    let mut checks = Vec::new();
+    let mut checks = FuturesUnordered::new();
     for (index, source) in app.config.sources.iter().enumerate() {
         let connector = factory.connect(index, BTreeMap::new())?;
         checks.push(async move {
@@ -69,7 +75,9 @@ pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
             })
         });
     }
-    lines.extend(join_all(checks).await);
+    while let Some(line) = checks.next().await {
+        add(line);
+    }
     Ok(lines)
 }
 

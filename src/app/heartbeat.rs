@@ -45,12 +45,15 @@ pub(super) async fn beat(pool: PgPool, instance: Instance, writes: WriteState, s
             },
             Err(_) => Some(DatabaseTrouble::ask(&pool).await),
         };
-        if let Some(trouble) = trouble.filter(|trouble| writes.trouble() != Some(*trouble)) {
-            tracing::error!(class = trouble.class(), advice = trouble.advice(), "{}", trouble.sentence());
-        } else if trouble.is_none() && writes.trouble().is_some() {
-            tracing::info!("the database accepts writes again");
-        }
+        let before = writes.trouble();
         writes.note(trouble);
+        match writes.trouble() {
+            now if now == before => {}
+            Some(trouble) => {
+                tracing::error!(class = trouble.class(), advice = trouble.advice(), "{}", trouble.sentence());
+            }
+            None => tracing::info!("the database accepts writes again"),
+        }
         metrics::tidy();
         tokio::select! {
             biased;

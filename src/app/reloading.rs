@@ -76,13 +76,14 @@ impl Reloads {
         if role != Role::Api && config.sources.is_empty() {
             bail!("no source is configured: add a [[sources]] section");
         }
-        let App { providers, database, clock, dice, ends_on_full_disk, .. } = before;
+        let App { providers, database, clock, dice, writes, ends_on_full_disk, .. } = before;
         let next = App {
             providers,
             config,
             database: database.clone(),
             clock: clock.clone(),
             dice: dice.clone(),
+            writes: writes.clone(),
             ends_on_full_disk: *ends_on_full_disk,
         };
         let difference = Difference::of(&before.config, &next.config);

@@ -31,8 +31,9 @@ use crate::app::reloading::Reloads;
 use crate::app::service::Service;
 use crate::app::{App, heartbeat, state_report};
 use crate::config::{AuthMode, ServerConfig};
-use crate::db::{DatabaseTrouble, Departures, Purpose, WriteState, follow_changes};
+use crate::db::{DatabaseTrouble, Departures, Purpose, follow_changes};
 use crate::ingest;
+use crate::query::pollers::HealthReads;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 use crate::telemetry::metrics;
@@ -150,7 +151,7 @@ async fn answer(
     let memory = Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE);
     // probes read the keys too, so that no slow answer holds up a caller's key
     let doors = Arc::new(Doors::new(&app.config.server, &probes, Arc::clone(&app.clock)));
-    let writes = WriteState::default();
+    let writes = app.writes.clone();
     let state = ApiState {
         pool: reads.clone(),
         probes: probes.clone(),
@@ -161,6 +162,7 @@ async fn answer(
         default_zone: app.config.server.default_zone,
         zones: zones(app, &probes).await,
         health: HealthSettings::default(),
+        health_reads: HealthReads::default(),
         draining: stop.clone(),
         actions,
         replays,

@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::Instrument;
 
 use crate::clock::{Clock, Dice};
 use crate::config::Secret;
@@ -25,7 +26,7 @@ use crate::connector::limits::headers::{Observation, provider_date, retry_after}
 use crate::connector::limits::{CallBudget, MAX_QUEUE_WAIT, Refusal};
 use crate::connector::own_resources;
 use crate::model::page::Room;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, traces};
 
 pub use self::transport::{HttpLimits, http_client};
 pub use crate::connector::limits::Priority;
@@ -143,12 +144,14 @@ impl ApiClient {
     /// Sends a request with the current credential. If that is refused and was replaced meanwhile, sends it once
     /// more; a refused request has started nothing.
     async fn call_once(&self, call: &str, request: reqwest::RequestBuilder) -> Result<Answer, PullError> {
+        let span =
+            || traces::of_call(self.base_url.host_str().unwrap_or_default(), call.split(' ').next().unwrap_or(call));
         let (key, again) = (self.api_key.current(), request.try_clone());
-        match self.send(call, request, &key).await {
+        match self.send(call, request, &key).instrument(span()).await {
             Err(refused) if refused.kind == PullErrorKind::Auth => {
                 let newer = self.api_key.read_again();
                 match again.filter(|_| newer.expose_secret() != key.expose_secret()) {
-                    Some(again) => self.send(call, again, &newer).await,
+                    Some(again) => self.send(call, again, &newer).instrument(span()).await,
                     None => Err(refused),
                 }
             }
@@ -173,6 +176,7 @@ impl ApiClient {
         let response = request.headers(authorization::headers(self.credential, key, call)?).send().await;
         let status = response.as_ref().ok().map(|response| response.status().as_u16());
         metrics::observe_call(host, status, began.elapsed());
+        traces::answered(status);
         let mut response = response.map_err(|error| {
             let kind = own_resources::kind_of_unanswered(&error);
             fail(kind, body::chain(&error.without_url()), None)

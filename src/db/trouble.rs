@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Time limit of a connection that only asks for the reason.
 const ASK_WITHIN: Duration = Duration::from_millis(200);
@@ -121,30 +122,51 @@ impl DatabaseTrouble {
     }
 }
 
-/// The result of the last write that this process tried; shared by all clones.
+/// A full disk that a poll met is known for so long: smaller writes may still succeed meanwhile.
+const DISK_FULL_FOR: Duration = Duration::from_secs(30);
+
+/// What the last writes that this process tried showed; shared by all clones.
 #[derive(Debug, Clone)]
-pub struct WriteState(Arc<watch::Sender<Option<DatabaseTrouble>>>);
+pub struct WriteState(Arc<watch::Sender<Noted>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Noted {
+    trouble: Option<DatabaseTrouble>,
+    disk_full_at: Option<Instant>,
+}
+
+impl Noted {
+    fn trouble(&self) -> Option<DatabaseTrouble> {
+        let is_full = self.disk_full_at.is_some_and(|at| at.elapsed() < DISK_FULL_FOR);
+        if is_full { Some(DatabaseTrouble::DiskFull) } else { self.trouble }
+    }
+}
 
 impl Default for WriteState {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(Arc::new(watch::Sender::new(Noted::default())))
     }
 }
 
 impl WriteState {
-    /// Notes the result of a write; `None`: it succeeded.
+    /// Notes the result of a sign of life, which needs no more space on the disk; `None`: it succeeded.
     pub fn note(&self, trouble: Option<DatabaseTrouble>) {
-        self.0.send_replace(trouble);
+        self.0.send_modify(|noted| noted.trouble = trouble);
+    }
+
+    /// Notes that the disk was full for a write of a poll.
+    pub fn note_full_disk(&self) {
+        self.0.send_modify(|noted| noted.disk_full_at = Some(Instant::now()));
     }
 
     /// Returns why the last write failed; `None`: it succeeded, or there was none.
     pub fn trouble(&self) -> Option<DatabaseTrouble> {
-        *self.0.borrow()
+        self.0.borrow().trouble()
     }
 
     /// Waits until a write fails for this reason.
     pub async fn until(&self, trouble: DatabaseTrouble) {
         // the sender lives as long as this
-        let _ = self.0.subscribe().wait_for(|now| *now == Some(trouble)).await;
+        let _ = self.0.subscribe().wait_for(|noted| noted.trouble() == Some(trouble)).await;
     }
 }

@@ -1,8 +1,11 @@
 //! The simulated providers as a group: for the demo, and alone for `tributary simulate`.
 
 use std::fmt::Write;
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -150,9 +153,17 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         let by_file = format!("api_key_file = {:?}", std::path::absolute(&key_path)?.display().to_string());
         let toml = toml.replace("api_key_env = \"SIMULATED_KEY\"", &by_file);
         std::fs::write(path, toml).with_context(|| format!("{} cannot be written", path.display()))?;
-        std::fs::write(&key_path, API_KEY).with_context(|| format!("{} cannot be written", key_path.display()))?;
+        write_private(&key_path, API_KEY).with_context(|| format!("{} cannot be written", key_path.display()))?;
         println!("configuration written to {}", path.display());
     }
     serving::stop_on_signal()?.cancelled().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file that only its owner can read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // a file that was there keeps its mode when it is opened
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
 }

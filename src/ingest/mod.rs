@@ -32,6 +32,7 @@ mod verdict;
 mod walk;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use tracing::Instrument;
 
 use crate::clock::parse_schedule;
 use crate::connector::{OpenSet, StreamPolicy, lists_by_creation};
@@ -41,6 +42,7 @@ use crate::model::stream::Stream;
 use crate::store::lease::{self, Claim, Claimant};
 use crate::store::write_guard::WriteGuard;
 use crate::store::{StoreError, lateness, run as journal, source as facts, window};
+use crate::telemetry::traces;
 
 pub use self::poller::{PlannedStream, Poller, Source};
 pub use self::run::RunSummary;
@@ -89,12 +91,12 @@ impl Polled {
 
 /// Polls one stream of one source once, regardless of its schedule.
 pub async fn run_once(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
-    run(poller, source, stream, None, Extent::Share).await
+    traced(poller, source, stream, None, Extent::Share).await
 }
 
 /// Polls one stream of one source once, and reads all of its history again; only then is the run complete.
 pub async fn run_full(poller: &Poller, source: &Source, stream: Stream) -> Result<Polled, StoreError> {
-    run(poller, source, stream, None, Extent::Full).await
+    traced(poller, source, stream, None, Extent::Full).await
 }
 
 /// Polls one stream of one source if it is due: no instance has run it since the last tick of its schedule. Missed
@@ -103,7 +105,19 @@ pub async fn run_if_due(poller: &Poller, source: &Source, stream: Stream) -> Res
     let now = poller.clock.now();
     let schedule = parse_schedule(&source.schedule).ok();
     let tick = schedule.and_then(|schedule| schedule.find_previous_occurrence(&now.trunc_subsecs(0), true).ok());
-    run(poller, source, stream, Some(tick.unwrap_or(now)), Extent::Share).await
+    traced(poller, source, stream, Some(tick.unwrap_or(now)), Extent::Share).await
+}
+
+/// Runs within a span.
+async fn traced(
+    poller: &Poller,
+    source: &Source,
+    stream: Stream,
+    tick: Option<DateTime<Utc>>,
+    extent: Extent,
+) -> Result<Polled, StoreError> {
+    let span = traces::of_run(source.slug.as_str(), stream.as_str());
+    run(poller, source, stream, tick, extent).instrument(span).await
 }
 
 async fn run(

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Dice};
 use crate::connector::{ArtifactPolicy, Connector};
+use crate::db::WriteState;
 use crate::model::id::{SourceId, SourceSlug};
 use crate::model::person::PersonKey;
 use crate::model::stream::Stream;
@@ -33,6 +34,8 @@ pub struct Poller {
     /// Semaphore for uncommonly large artifacts, held until the artifact is saved: only one at a time fits into
     /// memory.
     pub large: Arc<Semaphore>,
+    /// What its writes show about the database.
+    pub writes: WriteState,
     /// Once cancelled, runs end after the page in flight.
     pub stop: CancellationToken,
 }

@@ -7,6 +7,7 @@ use crate::model::stream::Stream;
 use crate::model::verdict::{RunOutcome, Verdict};
 use crate::store::run::Progress;
 use crate::telemetry::metrics::{self, RecordCounts};
+use crate::telemetry::traces;
 
 /// A run that ended.
 #[derive(Clone, Copy)]
@@ -32,6 +33,7 @@ pub(super) fn run_ended(ended: &Ended<'_>) {
         unchanged: progress.unchanged_count,
         rejected: progress.rejected_count,
     };
+    traces::run_ended(run_id, outcome.verdict.as_str());
     metrics::count_run(source.slug.as_str(), stream.as_str(), outcome.verdict.as_str(), records);
     let (class, detail) = outcome.error.as_ref().map(|(class, detail)| (class.as_str(), detail.as_str())).unzip();
     macro_rules! write {

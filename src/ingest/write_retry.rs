@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::db::DatabaseTrouble;
 use crate::ingest::poller::{Poller, Source};
 use crate::store::StoreError;
 
@@ -28,7 +29,11 @@ where
     let started = tokio::time::Instant::now();
     let mut cap = FIRST_WRITE_WAIT;
     loop {
-        let error = match write().await {
+        let written = write().await;
+        if written.as_ref().is_err_and(|error| DatabaseTrouble::of(error) == Some(DatabaseTrouble::DiskFull)) {
+            poller.writes.note_full_disk();
+        }
+        let error = match written {
             Err(error) if error.is_transient() && started.elapsed() < RETRY_FOR => error,
             other => return other,
         };

@@ -11,5 +11,6 @@ mod reconcile;
 pub(crate) mod replay;
 mod serve;
 mod serve_embedded;
+mod simulate;
 pub(crate) mod sources;
 mod windows;

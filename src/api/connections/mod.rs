@@ -7,10 +7,12 @@
 mod traffic;
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +24,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
@@ -82,26 +84,55 @@ pub async fn serve(
     while tasks.join_next().await.is_some() {}
 }
 
-/// Answers one connection until it ends, is too slow, or has to make room.
-async fn answer(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// Answers one connection until it ends, is too slow, or has to make room. Between two requests, most of its memory is
+/// what the protocol holds for it: an idle connection frees that until the next request comes.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     peer: SocketAddr,
     router: Router,
     traffic: &Arc<Traffic>,
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
+    let stream = Arc::new(Mutex::new(stream));
+    let mut next = None;
+    loop {
+        let watched = Watched { stream: Arc::clone(&stream), next, traffic: Arc::clone(traffic) };
+        // on the heap: a task keeps the room of its largest state
+        if !Box::pin(answer_requests(watched, peer, &router, traffic, &limits, &stop)).await {
+            return;
+        }
+        next = tokio::select! {
+            byte = next_byte(&stream) => byte,
+            () = stop.cancelled() => None,
+            () = traffic.room_wanted.cancelled() => None,
+            () = sleep_until(traffic.last_active() + limits.idle) => None,
+        };
+        if next.is_none() {
+            return;
+        }
+    }
+}
+
+/// Answers the requests of a connection; returns whether it stays open, and is idle.
+async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: Watched<S>,
+    peer: SocketAddr,
+    router: &Router,
+    traffic: &Arc<Traffic>,
+    limits: &ConnectionLimits,
+    stop: &CancellationToken,
+) -> bool {
     let service = service_fn(|request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(BodyWithin(limits.body));
         let (router, request_traffic) = (router.clone(), Arc::clone(traffic));
-        let in_flight = request_traffic.request();
+        let in_flight = request_traffic.request(request.version());
         async move { router.oneshot(request).await.map(|response| response.map(|body| Counted::over(body, in_flight))) }
     });
     let builder = Builder::new(TokioExecutor::new());
-    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(traffic) });
-    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut is_stopping = false;
     loop {
         tokio::select! {
@@ -109,20 +140,35 @@ async fn answer(
                 if let Err(error) = ended {
                     tracing::debug!(error, "a connection broke");
                 }
-                return;
+                return false;
             }
             () = stop.cancelled(), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = traffic.room_wanted.cancelled() => return,
-            () = sleep_until(traffic.next_look(&limits)) => {
-                if traffic.is_too_slow(&limits) {
-                    return;
+            () = traffic.room_wanted.cancelled() => return false,
+            () = sleep_until(traffic.next_look(limits)) => {
+                if traffic.is_too_slow(limits) {
+                    return false;
+                }
+                if traffic.is_between_requests() && !is_stopping {
+                    return true;
                 }
             }
         }
     }
+}
+
+/// Waits for the next byte; `None`: the connection ended.
+async fn next_byte<S: AsyncRead + Unpin>(stream: &Mutex<S>) -> Option<u8> {
+    poll_fn(|context| {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer));
+        Poll::Ready(read.ok().and_then(|()| buffer.filled().first().copied()))
+    })
+    .await
 }
 
 /// The open connections.

@@ -6,12 +6,13 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
+use hyper::Version;
 use hyper::body::{Frame, SizeHint};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -47,6 +48,9 @@ impl ConnectionLimits {
     }
 }
 
+/// A connection that was idle for longer frees its buffers.
+const FREES_AFTER: Duration = Duration::from_millis(500);
+
 /// What a connection is doing. Times are milliseconds since it began, plus one; 0: it is not doing this.
 #[derive(Debug)]
 pub(super) struct Traffic {
@@ -55,6 +59,10 @@ pub(super) struct Traffic {
     active_at: AtomicU64,
     header_since: AtomicU64,
     blocked_since: AtomicU64,
+    /// Whether the last request was one of HTTP/1: other versions keep a state between requests.
+    is_http1: AtomicBool,
+    /// Whether the last bytes ended a header, so that nothing of a next request was read with them.
+    ends_header: AtomicBool,
     /// Cancelled to close the connection in favour of another.
     pub(super) room_wanted: CancellationToken,
 }
@@ -68,6 +76,8 @@ impl Default for Traffic {
             active_at: never(),
             header_since: never(),
             blocked_since: never(),
+            is_http1: AtomicBool::new(false),
+            ends_header: AtomicBool::new(false),
             room_wanted: CancellationToken::new(),
         }
     }
@@ -93,7 +103,8 @@ impl Traffic {
     }
 
     /// Begins a request, which lasts until the returned value is dropped.
-    pub(super) fn request(self: Arc<Self>) -> InFlight {
+    pub(super) fn request(self: Arc<Self>, version: Version) -> InFlight {
+        self.is_http1.store(version <= Version::HTTP_11, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         self.header_since.store(0, Relaxed);
         InFlight(self)
@@ -116,13 +127,21 @@ impl Traffic {
 
     /// Returns the earliest time at which a limit can have passed: what the connection does may change meanwhile.
     pub(super) fn next_look(&self, limits: &ConnectionLimits) -> Instant {
-        let shortest = limits.header.min(limits.idle).min(limits.stalled);
+        let shortest = limits.header.min(limits.idle).min(limits.stalled).min(FREES_AFTER);
         let unknown = Instant::now() + shortest;
         self.deadline(limits).map_or(unknown, |deadline| deadline.min(unknown))
     }
 
-    fn has_read(&self) {
+    /// Returns whether it has been idle for a while, with nothing read of a next request and nothing left to write.
+    pub(super) fn is_between_requests(&self) -> bool {
+        let is_quiet = self.is_idle() && self.header_since.load(Relaxed) == 0 && self.blocked_since.load(Relaxed) == 0;
+        let is_whole = self.is_http1.load(Relaxed) && self.ends_header.load(Relaxed);
+        is_quiet && is_whole && self.last_active().elapsed() >= FREES_AFTER
+    }
+
+    fn has_read(&self, bytes: &[u8]) {
         let now = self.now();
+        self.ends_header.store(bytes.ends_with(b"\r\n\r\n"), Relaxed);
         self.active_at.store(now, Relaxed);
         if self.is_idle() && self.header_since.load(Relaxed) == 0 {
             self.header_since.store(now, Relaxed);
@@ -182,10 +201,18 @@ impl HttpBody for Counted {
     }
 }
 
-/// A stream whose bytes are noted.
+/// A stream whose bytes are noted. It outlives what the protocol holds.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
+    pub(super) stream: Arc<Mutex<S>>,
+    /// A byte that was read before.
+    pub(super) next: Option<u8>,
     pub(super) traffic: Arc<Traffic>,
+}
+
+impl<S> Watched<S> {
+    fn stream(&self) -> MutexGuard<'_, S> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -195,40 +222,48 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if let Some(byte) = self.next.take() {
+            buffer.put_slice(&[byte]);
+        } else {
+            ready!(Pin::new(&mut *self.stream()).poll_read(context, buffer))?;
+        }
         if buffer.filled().len() > before {
-            self.traffic.has_read();
+            self.traffic.has_read(&buffer.filled()[before..]);
         }
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.stream()).poll_write(context, bytes);
         self.traffic.has_written(written.is_pending());
         written
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        let written = Pin::new(&mut *self.stream()).poll_write_vectored(context, buffers);
         self.traffic.has_written(written.is_pending());
         written
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream().is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut *self.stream()).poll_flush(context);
+        if flushed.is_pending() || self.traffic.blocked_since.load(Relaxed) > 0 {
+            self.traffic.has_written(flushed.is_pending());
+        }
+        flushed
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream()).poll_shutdown(context)
     }
 }

@@ -17,8 +17,8 @@ use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
 use crate::api::problem_responses::ReadProblems;
 use crate::api::state::ForCaller;
+use crate::query::pollers::Poller;
 use crate::query::pollers::service::{DatabaseHealth, InstanceHealth, ServiceProblem};
-use crate::query::pollers::{self, Poller};
 use crate::query::readiness::contract_version;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -109,7 +109,8 @@ pub(crate) async fn list_pollers(
     // a database that hangs is reported at once, before the caller's own timeout
     probe(&state, state.health.ready_timeout, contract_version(&state.probes)).await?;
     let criteria = criteria(&state);
-    let mut health = probe(&state, state.health.probe_timeout, pollers::read(&state.probes, &criteria)).await?;
+    let mut health =
+        probe(&state, state.health.probe_timeout, state.health_reads.read(&state.probes, &criteria)).await?;
     health.pollers.retain(|item| state.caller.sources.allows(&item.source));
     let problems = health.service.problems.iter().map(|problem| problem.detail.trim_end_matches('.').to_owned());
     let failing = health.pollers.iter().filter(|item| item.is_failing).map(name);

@@ -19,9 +19,9 @@ select src.source_slug as "source!",
        coalesce(owed.classes, '{}') as "owed_classes!",
        coalesce(owed.counts, '{}') as "owed_counts!",
        owed.next_try_at::timestamptz as "owed_next_try_at?",
-       coalesce(given_up.states, '{}') as "given_up_states!",
-       coalesce(given_up.classes, '{}') as "given_up_classes!",
-       coalesce(given_up.counts, '{}') as "given_up_counts!",
+       coalesce(counts.given_up_states, '{}') as "given_up_states!",
+       coalesce(counts.given_up_classes, '{}') as "given_up_classes!",
+       coalesce(counts.given_up_counts, '{}') as "given_up_counts!",
        (select count(*) from ingest.rejects r
          where r.source_id = src.source_id and r.stream = wanted.stream and r.resolved_at is null) as "open_reject_count!",
        (select count(*) from ingest.oddities o
@@ -47,23 +47,35 @@ select src.source_slug as "source!",
  cross join lateral unnest(src.session_streams) with ordinality as wanted(stream, place)
   left join ingest.controls control on control.source_id = src.source_id and control.stream = wanted.stream
  cross join lateral (
-       select count(*) filter (where t.state = 'pending') as pending_count,
-              count(*) filter (where t.state = 'available') as available_count,
-              count(*) filter (where t.state = 'empty') as empty_count,
-              count(*) filter (where t.state = 'not_enabled') as not_enabled_count,
-              count(*) filter (where t.state = 'expired') as expired_count,
-              count(*) filter (where t.state = 'failed') as failed_count,
-              count(*) filter (where t.state = 'pending'
-                                 and t.reason <> all ('{not_found,no_link,link_dead,zero_bytes}')) as troubled_count,
-              count(*) filter (where t.next_try_at <= $1) as due_count,
-              min(t.next_try_at) filter (where t.next_try_at <= $1) as oldest_due_at,
-              min(t.next_try_at) as next_try_at,
-              count(*) filter (where t.last_attempt_at >= $2) as tried_count,
-              count(*) filter (where t.last_attempt_at >= $2 and t.next_try_at is null
-                                 and (t.state = 'failed' or (t.state = 'available' and t.reason = 'incomplete'))) as lost_count
-         from ingest.artifact_tasks t
-        -- the predicate of the index
-        where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null) counts
+       select coalesce(sum(n) filter (where state = 'pending'), 0)::bigint as pending_count,
+              coalesce(sum(n) filter (where state = 'available'), 0)::bigint as available_count,
+              coalesce(sum(n) filter (where state = 'empty'), 0)::bigint as empty_count,
+              coalesce(sum(n) filter (where state = 'not_enabled'), 0)::bigint as not_enabled_count,
+              coalesce(sum(n) filter (where state = 'expired'), 0)::bigint as expired_count,
+              coalesce(sum(n) filter (where state = 'failed'), 0)::bigint as failed_count,
+              coalesce(sum(n) filter (where state = 'pending' and reason <> all ('{not_found,no_link,link_dead,zero_bytes}')), 0)::bigint
+                as troubled_count,
+              coalesce(sum(due), 0)::bigint as due_count,
+              case when sum(due) > 0 then min(next_try_at) end as oldest_due_at,
+              min(next_try_at) as next_try_at,
+              coalesce(sum(tried), 0)::bigint as tried_count,
+              coalesce(sum(tried_and_settled) filter (where is_lost), 0)::bigint as lost_count,
+              array_agg(state order by settled desc, state, reason) filter (where is_given_up) as given_up_states,
+              array_agg(coalesce(reason, 'unknown') order by settled desc, state, reason) filter (where is_given_up) as given_up_classes,
+              array_agg(settled order by settled desc, state, reason) filter (where is_given_up) as given_up_counts
+         from (select *,
+                      state = 'failed' or (state = 'available' and reason = 'incomplete') as is_lost,
+                      settled > 0 and (state in ('failed', 'expired') or (state = 'empty' and reason = 'zero_bytes')
+                                       or (state = 'available' and reason = 'incomplete')) as is_given_up
+                 from (select t.state, t.reason, count(*) as n, count(*) - count(t.next_try_at) as settled,
+                              count(*) filter (where t.next_try_at <= $1) as due,
+                              min(t.next_try_at) as next_try_at,
+                              count(*) filter (where t.last_attempt_at >= $2) as tried,
+                              count(*) filter (where t.last_attempt_at >= $2 and t.next_try_at is null) as tried_and_settled
+                         from ingest.artifact_tasks t
+                        -- the predicate of the index
+                        where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null
+                        group by t.state, t.reason) grouped) by_state) counts
   left join lateral (
        select r.* from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream
@@ -80,15 +92,6 @@ select src.source_slug as "source!",
                  from ingest.artifact_tasks t
                 where t.source_id = src.source_id and t.stream = wanted.stream and t.owed_since is not null
                 group by t.reason) by_class) owed on true
-  left join lateral (
-       select array_agg(state order by n desc, state, class) as states,
-              array_agg(class order by n desc, state, class) as classes, array_agg(n order by n desc, state, class) as counts
-         from (select t.state, coalesce(t.reason, 'unknown') as class, count(*) as n
-                 from ingest.artifact_tasks t
-                where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null and t.next_try_at is null
-                  and (t.state in ('failed', 'expired') or (t.state = 'empty' and t.reason = 'zero_bytes')
-                       or (t.state = 'available' and t.reason = 'incomplete'))
-                group by t.state, t.reason) by_state) given_up on true
   left join lateral (
        select r.* from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream and r.finished_at is not null

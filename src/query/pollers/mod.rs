@@ -11,8 +11,12 @@ mod poller;
 pub mod service;
 mod tasks;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::db::DatabaseTrouble;
 use crate::query::ReadError;
@@ -41,6 +45,26 @@ pub struct Criteria {
     pub advice: fn(&str) -> Option<&'static str>,
     /// Why this process's last write failed.
     pub write_trouble: Option<DatabaseTrouble>,
+}
+
+/// Reads of the health of polling, shared by all clones: callers that ask at the same time share a read, so that their
+/// number takes no connection from other probes.
+#[derive(Debug, Clone, Default)]
+pub struct HealthReads(Arc<Mutex<Option<(Instant, Health)>>>);
+
+impl HealthReads {
+    /// Returns a health that was read since this was called.
+    pub async fn read(&self, pool: &PgPool, criteria: &Criteria) -> Result<Health, ReadError> {
+        let asked = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some((_, health)) = last.as_ref().filter(|(began, _)| *began >= asked) {
+            return Ok(health.clone());
+        }
+        let began = Instant::now();
+        let health = read(pool, criteria).await?;
+        *last = Some((began, health.clone()));
+        Ok(health)
+    }
 }
 
 /// Returns the health of polling. Where no poller is alive, every stream that is to be polled has stalled.

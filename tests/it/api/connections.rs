@@ -177,3 +177,70 @@ async fn a_handshake_that_never_ends_holds_no_other_up_and_is_given_up() {
     let answer = http.get(format!("https://{address}/healthz")).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
 }
+
+#[tokio::test]
+async fn an_idle_connection_that_freed_its_buffers_answers_again_and_loses_no_byte() {
+    let limits = ConnectionLimits { header: Duration::from_secs(20), idle: Duration::from_secs(20), ..limits() };
+    let (address, _stop) = served(without_database(), limits).await;
+    let (mut idle, mut early) =
+        (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+    // the second request begins in the packet of the first
+    early.write_all(&[ASK, &ASK[..10]].concat()).await.unwrap();
+    let mut text = vec![0; 4096];
+    let length = early.read(&mut text).await.unwrap();
+    assert!(text[..length].starts_with(b"HTTP/1.1 200"));
+    for _ in 0..3 {
+        assert!(ask(&mut idle).await.unwrap().starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+    }
+    early.write_all(&ASK[10..]).await.unwrap();
+    let length = early.read(&mut text).await.unwrap();
+    assert!(text[..length].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&text[..length]));
+}
+
+/// A process of the service with a thousand connections, each of which has asked once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_idle_connections_take_ten_megabytes_at_most_and_give_them_back() {
+    let world = crate::harness::World::new().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tributary"));
+    command.args(["serve", "--role", "api"]).env_clear().env("DATABASE_URL", &world.db.url);
+    command.env("TRIBUTARY_CONFIG", "/dev/null").env("TRIBUTARY_SERVER__LISTEN", free.to_string());
+    let null = std::process::Stdio::null;
+    let child = command.stdin(null()).stdout(null()).stderr(null()).spawn();
+    let child = crate::harness::poller_process::Running(child.unwrap());
+    let began = Instant::now();
+    while TcpStream::connect(free).await.is_err() {
+        assert!(began.elapsed() < Duration::from_mins(1), "it never listens");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let resident = || {
+        let facts = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = facts.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<i64>().unwrap()
+    };
+    let open = async |count: usize| {
+        let mut callers = Vec::new();
+        for _ in 0..count {
+            let mut caller = TcpStream::connect(free).await.unwrap();
+            assert!(ask(&mut caller).await.unwrap().starts_with("HTTP/1.1 200"));
+            callers.push(caller);
+        }
+        callers
+    };
+    // what the first requests leave stays
+    drop(open(50).await);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = resident();
+    let callers = open(1_000).await;
+    let settled = async |most: i64| {
+        let began = Instant::now();
+        while resident() - before > most {
+            assert!(began.elapsed() < Duration::from_secs(20), "{} KiB more than before", resident() - before);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    settled(10_000).await;
+    drop(callers);
+    settled(5_000).await;
+}

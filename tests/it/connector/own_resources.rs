@@ -10,6 +10,7 @@ use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::quirks::Quirks;
 
+use crate::harness::poller_process::Running;
 use crate::harness::{World, plain_feed};
 
 const BLAME: &str = "The provider or the network failed";
@@ -24,7 +25,7 @@ async fn f74_a_process_without_sockets_blames_itself() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let config = folder.join("tributary.toml");
     std::fs::write(&config, world.toml()).expect("a config file");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+    let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
         .arg("--config")
         .arg(config)
         .args(["serve", "--role", "poller"])
@@ -36,8 +37,8 @@ async fn f74_a_process_without_sockets_blames_itself() {
         .env("TRIBUTARY_POLLING__LEASE_SECONDS", "2")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+        .spawn();
+    let mut child = Running(child.expect("it starts"));
     let polls = "select count(*) from ingest.runs where verdict = 'complete'";
     reaches(&world, polls, 3).await;
     let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process id");

@@ -217,6 +217,7 @@ impl World {
             default_zone: chrono_tz::Tz::UTC,
             zones: self.zones.clone(),
             health: tributary::api::HealthSettings::default(),
+            health_reads: tributary::query::pollers::HealthReads::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),
             replays: None,

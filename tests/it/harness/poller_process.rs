@@ -1,5 +1,6 @@
 //! A poller as a child process: signals, its end, and its log.
 
+use std::ops::{Deref, DerefMut};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
@@ -10,17 +11,34 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Longest time that a test waits for an event.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A process of the service. Killed when dropped.
-pub(crate) struct Poller {
-    pub(crate) child: Child,
-    pub(super) log: PathBuf,
+/// A process that is killed when dropped, so that a test that fails leaves none behind.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-impl Drop for Poller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
     }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+/// A process of the service.
+pub(crate) struct Poller {
+    pub(crate) child: Running,
+    pub(super) log: PathBuf,
 }
 
 impl Poller {

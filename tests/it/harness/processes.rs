@@ -17,7 +17,7 @@ use tributary_simulator::truth::Truth;
 use tributary_simulator::world::{Shape, Volume, World as Generated};
 use tributary_simulator::{Platform, Simulator};
 
-use super::poller_process::{DEADLINE, Poller};
+use super::poller_process::{DEADLINE, Poller, Running};
 use super::{World, simulator};
 
 pub(crate) const EVERY_SECOND: &str = "schedule = \"* * * * * *\"";
@@ -143,7 +143,7 @@ impl Stage {
         let log = self.folder.join(format!("{}.log", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let mut command = self.command(arguments);
         command.env("FAILPOINTS", traps).stderr(File::create(&log).expect("a log"));
-        Poller { child: command.spawn().expect("it starts"), log }
+        Poller { child: Running(command.spawn().expect("it starts")), log }
     }
 
     /// Starts a process of the service in a shell that first runs `before`.
@@ -158,7 +158,7 @@ impl Stage {
         shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let log = self.folder.join("within.log");
         shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).expect("a log"));
-        Poller { child: shell.spawn().expect("it starts"), log }
+        Poller { child: Running(shell.spawn().expect("it starts")), log }
     }
 
     /// Registers the sources without a poll.

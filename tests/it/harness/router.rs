@@ -116,6 +116,7 @@ impl Api {
             default_zone: chrono_tz::Europe::Berlin,
             zones: super::db::zones(),
             health: HealthSettings::default(),
+            health_reads: tributary::query::pollers::HealthReads::default(),
             draining: draining.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),
             replays: None,

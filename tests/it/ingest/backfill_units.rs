@@ -12,6 +12,7 @@ use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
 use tributary_simulator::quirks::{FilterMeaning, Quirks};
 
+use crate::harness::poller_process::Running;
 use crate::harness::{World, at, records};
 use crate::verbs::backfill::{FEBRUARY, TODAY_ONLY, args, backfill, feed, live_position};
 
@@ -85,7 +86,7 @@ async fn two_processes_share_a_backfill_and_one_that_is_killed_leaves_its_part_t
     provider.script(vec![Fault::new(Effect::Delay(Duration::from_millis(120))).forever()]);
     let folder = std::env::temp_dir().join(format!("tributary-backfill-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let mut doomed = child(&world, &folder).spawn().expect("it starts");
+    let mut doomed = Running(child(&world, &folder).spawn().expect("it starts"));
     let other = child(&world, &folder).spawn().expect("it starts");
     // both are working
     let owners = "select count(distinct claim_owner) from ingest.backfill_units where claimed_until > now()";

@@ -7,6 +7,7 @@ use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::quirks::Quirks;
 
+use crate::harness::poller_process::Running;
 use crate::harness::processes::Providers;
 use crate::harness::{World, plain_feed};
 
@@ -32,7 +33,7 @@ async fn f71_p01_p02_p08_sigkill_at_any_instant_loses_and_doubles_nothing() {
     let folder = std::env::temp_dir().join(format!("tributary-kill-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     for round in 0..4_u64 {
-        let mut child = poll_in_child(&world, &folder).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut child = Running(poll_in_child(&world, &folder).stdout(Stdio::null()).spawn().expect("it starts"));
         tokio::time::sleep(Duration::from_millis(120 + 90 * round)).await;
         child.kill().expect("killed");
         child.wait().expect("gone");

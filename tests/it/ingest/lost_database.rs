@@ -7,6 +7,7 @@ use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::quirks::Quirks;
 
+use crate::harness::poller_process::Running;
 use crate::harness::{World, plain_feed};
 
 const BLAME: &str = "The provider or the network failed";
@@ -59,7 +60,7 @@ async fn f73_a_database_lost_in_the_middle_of_a_poll_costs_nothing() {
 
 #[tokio::test]
 async fn f73_a_database_that_is_down_at_the_start_is_waited_for() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+    let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
         .args(["migrate"])
         .env_clear()
         .env("DATABASE_URL", "postgres://nobody:secret-password@127.0.0.1:1/none")
@@ -67,8 +68,8 @@ async fn f73_a_database_that_is_down_at_the_start_is_waited_for() {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+        .spawn();
+    let mut child = Running(child.expect("it starts"));
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(child.try_wait().expect("its state").is_none(), "it waits for a server that may be starting");
     child.kill().expect("ended");

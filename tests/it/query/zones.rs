@@ -78,7 +78,7 @@ async fn a_zone_that_the_database_lacks_altogether_is_refused_at_its_parameter()
 #[tokio::test]
 async fn check_names_the_zones_that_the_database_lacks() {
     let line = async |world: &World| {
-        let lines = checking::check(&world.app()).await.expect("it looks");
+        let lines = checking::check(&world.app(), |_| ()).await.expect("it looks");
         lines.into_iter().find(|line| line.subject == "time zones").expect("a line")
     };
     let reduced = line(&world_with_zones(&["America/Los_Angeles", "UTC"]).await).await;

@@ -36,7 +36,7 @@ async fn f81_an_account_under_another_slug_is_refused_at_the_start(platform: Pla
     assert_eq!(provider.requests().len(), asked, "the provider was not asked");
     assert_eq!(world.number(SESSIONS).await, 12);
     assert_eq!(world.number("select count(*) from core.sources").await, 1, "nothing was registered");
-    let lines = checking::check(&renamed).await.expect("it looks");
+    let lines = checking::check(&renamed, |_| ()).await.expect("it looks");
     let found = lines.iter().find(|line| line.subject == new && !line.is_well).expect("a finding");
     assert!(found.finding.contains("tributary sources rename kv kv-eu"), "{found:?}");
 

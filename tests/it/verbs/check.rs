@@ -1,17 +1,18 @@
 //! `tributary check`: it ends soon, changes nothing, and names clocks that differ.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tributary::app::checking;
-use tributary::clock::{Clock, SystemClock};
+use tributary::app::{self, App, checking};
+use tributary::clock::{Clock, Dice, SystemClock};
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault, RetryAfter};
 use tributary_simulator::quirks::Quirks;
 
-use crate::harness::{World, plain_feed};
-use crate::ingest::clocks::{Ahead, app, undated};
+use crate::harness::{API_KEY, World, plain_feed};
+use crate::ingest::clocks::{Ahead, app as app_over, undated};
 use crate::providers::conformance::over_all_providers;
 
 over_all_providers!(a03_a_check_of_a_throttled_provider_ends_soon_and_says_so, a18_a_check_changes_no_byte);
@@ -22,7 +23,8 @@ async fn a03_a_check_of_a_throttled_provider_ends_soon_and_says_so(platform: Pla
         let provider = world.simulate(platform, plain_feed(platform, 3), Quirks::default()).await;
         provider.script(vec![Fault::new(Effect::RateLimited(retry_after)).forever()]);
         let started = Instant::now();
-        let lines = checking::check(&world.app_at(Arc::new(tributary::clock::SystemClock))).await.expect("it looks");
+        let lines =
+            checking::check(&world.app_at(Arc::new(tributary::clock::SystemClock)), |_| ()).await.expect("it looks");
         assert!(started.elapsed() < Duration::from_secs(10), "{retry_after:?}: {:?}", started.elapsed());
         let line = lines.iter().find(|line| line.subject == platform.as_str()).expect("a line");
         assert!(!line.is_well && line.finding.contains("call budget"), "{line:?}");
@@ -62,7 +64,7 @@ async fn a18_a_check_changes_no_byte(platform: Platform) {
     assert!(before.len() > 15, "{before:?}");
     for fault in [None, Some(Effect::html()), Some(Effect::RateLimited(RetryAfter::Seconds(3_600)))] {
         provider.script(fault.into_iter().map(|effect| Fault::new(effect).forever()).collect());
-        checking::check(&world.app()).await.expect("it looks");
+        checking::check(&world.app(), |_| ()).await.expect("it looks");
         assert_eq!(fingerprint(&world).await, before);
     }
 }
@@ -72,7 +74,7 @@ async fn f67_a_check_names_the_clocks_that_differ_and_those_that_are_unknown() {
     let world = World::new().await;
     let wire = undated(&world, SystemClock.now()).await;
     let check = async |clock: Arc<dyn Clock>| {
-        let lines = checking::check(&app(&world, &wire.base_url(), clock)).await.expect("it looks");
+        let lines = checking::check(&app_over(&world, &wire.base_url(), clock), |_| ()).await.expect("it looks");
         let find = |subject: &str| lines.iter().find(|line| line.subject == subject).cloned().expect("a line");
         (find("clock"), find("kv"))
     };
@@ -94,7 +96,7 @@ async fn a_check_tries_what_a_start_needs() {
     let mut world = World::new().await;
     let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
     let line = async |subject: &str| {
-        let lines = checking::check(&world.app()).await.expect("it looks");
+        let lines = checking::check(&world.app(), |_| ()).await.expect("it looks");
         lines.iter().find(|line| line.subject == subject).cloned().expect("a line")
     };
     let run = async |sql: &str| {
@@ -109,4 +111,50 @@ async fn a_check_tries_what_a_start_needs() {
     run("update public._sqlx_migrations set version = 999").await;
     let newer = line("database").await;
     assert!(!newer.is_well && newer.finding.contains("schema 999 of a later version"), "{newer:?}");
+}
+
+#[tokio::test]
+async fn a_check_finds_keys_that_all_can_read_and_more_connections_than_the_server_has() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    let key = std::env::temp_dir().join(format!("tributary-check-{}.key", std::process::id()));
+    std::fs::write(&key, API_KEY).expect("a key file");
+    let by_file = world.toml().replace("api_key_env = \"TEST_KEY\"", &format!("api_key_file = {key:?}"));
+    let finding = async |settings: &str, subject: &str| {
+        let config = app::parse_config(&format!("{settings}{by_file}"), &world.environment()).expect("a configuration");
+        let database = Some(world.db.options.clone());
+        let app = App::new(config, database, Arc::new(SystemClock), Arc::new(Dice::seeded(7))).expect("an app");
+        let lines = checking::check(&app, |_| ()).await.expect("it looks");
+        lines.into_iter().find(|line| line.subject == subject && !line.is_well).map(|line| line.finding)
+    };
+    for (mode, is_open) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        let found = finding("", "files").await;
+        assert_eq!(found.is_some(), is_open, "{mode:o}: {found:?}");
+        assert!(found.is_none_or(|found| found.contains("chmod o=") && found.contains("tributary-check-")), "{mode:o}");
+    }
+    assert_eq!(finding("", "connections").await, None);
+    let found = finding("[database]\nmax_connections = 200\n", "connections").await.expect("a fault");
+    assert!(found.contains("use up to 403 each") && found.contains("lower database.max_connections"), "{found}");
+    std::fs::remove_file(&key).expect("cleaned up");
+}
+
+#[tokio::test]
+async fn a_check_reports_each_line_when_it_is_known() {
+    let mut world = World::new().await;
+    let slow = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    slow.script(vec![Fault::new(Effect::Delay(Duration::from_millis(1_500))).forever()]);
+    let _fast = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 3), Quirks::default()).await;
+    let (mut seen, mut calls_before_database) = (Vec::new(), usize::MAX);
+    let app = world.app();
+    let lines = checking::check(&app, |line| {
+        if line.subject == "database" {
+            calls_before_database = slow.requests().len();
+        }
+        seen.push(line.clone());
+    });
+    let lines = lines.await.expect("it looks");
+    let at = |subject: &str| seen.iter().position(|line| line.subject == subject).expect("a line");
+    assert_eq!((seen.clone(), calls_before_database), (lines, 0));
+    assert!(at("database") < at("konpro") && at("konpro") < at("konvo"), "{seen:?}");
 }

@@ -16,6 +16,7 @@ use tributary_simulator::world::{Shape, Volume, World as Generated};
 use tributary_simulator::{Platform, Simulator};
 
 use crate::harness::orphans::remove_sessions;
+use crate::harness::poller_process::Running;
 use crate::harness::{World, noon, plain_feed};
 
 /// Three days of all three providers, and sessions that begin and end while the clock advances.
@@ -216,7 +217,7 @@ async fn a_killed_replay_leaves_whole_sessions_and_is_resumed() {
     let (mut killed_within, mut stored) = (0, 0);
     // killed once a part is stored, at any point
     for _ in 0..40 {
-        let mut child = replay().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child = Running(replay().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"));
         while child.try_wait().expect("its state").is_none() {
             let now = world.number("select count(*) from core.sessions").await;
             let halves = world

@@ -1,13 +1,20 @@
 //! `tributary serve`: secrets and settings that change while it runs, and SIGTERM during a wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio_util::sync::CancellationToken;
+use tributary::app::reloading::Reloads;
+use tributary::app::serving::{self, Role};
+use tributary::clock::SystemClock;
+use tributary::db::DatabaseTrouble;
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault, RetryAfter};
+use tributary_simulator::quirks::Quirks;
 
-use crate::harness::API_KEY;
 use crate::harness::processes::{EVERY_SECOND, ONCE_A_YEAR, Providers, Stage};
+use crate::harness::{API_KEY, World, plain_feed};
 
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 
@@ -230,4 +237,21 @@ async fn idle_callers_take_no_sockets_from_polls() {
     stage.until(before + 3, COMPLETE).await;
     assert!(!service.log().contains("Too many open files"), "{}", service.log());
     assert!(service.end().await.success(), "{}", service.log());
+}
+
+/// Signs of life need no more space, and succeed: only polls meet the full disk. The demo is such a service.
+#[tokio::test]
+async fn a_service_that_ends_on_a_full_disk_ends_where_only_polls_meet_it() {
+    let mut world = World::new().await.with_settings(EVERY_SECOND);
+    let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    let refuse = "create function public.full_disk() returns trigger language plpgsql as $$
+                  begin raise exception 'No space left on device' using errcode = '53100'; end $$;
+                  create trigger full_disk before insert on core.sessions execute function public.full_disk()";
+    sqlx::raw_sql(refuse).execute(&world.db.pool).await.expect("a full disk");
+    let mut app = world.app_at(Arc::new(SystemClock));
+    app.ends_on_full_disk = true;
+    let served = serving::serve(&app, Role::Poller, CancellationToken::new(), Reloads::none(), |_| {});
+    let ended = tokio::time::timeout(Duration::from_mins(1), Box::pin(served)).await.expect("it ends");
+    assert!(ended.expect_err("a reason").to_string().contains("the disk is full"));
+    assert_eq!(app.writes.trouble(), Some(DatabaseTrouble::DiskFull));
 }

@@ -112,7 +112,7 @@ async fn f04_a_check_that_is_refused_at_once_says_so_and_does_not_wait() {
     let rig = Rig::new().await;
     rig.script(&[Hit::answer(429, "retry-after: 3600\r\n", r#"{"message":"Too many"}"#).forever()]);
     let started = Instant::now();
-    let lines = checking::check(&rig.world.app()).await.expect("it looks at everything");
+    let lines = checking::check(&rig.world.app(), |_| ()).await.expect("it looks at everything");
     assert!(started.elapsed() < Duration::from_mins(1), "an hour was stated");
     assert_eq!(lines.len(), 7, "the database, writes, connections, time zones and three sources: {lines:?}");
     for line in &lines[4..] {

@@ -23,6 +23,7 @@ use tributary_simulator::quirks::Quirks;
 use tributary_simulator::world::{Shape, Volume, World as Generated};
 
 use super::{assert_same, meetings, world_of, world_with};
+use crate::harness::poller_process::Running;
 use crate::harness::records::record;
 use crate::harness::{World, at, simulator};
 
@@ -122,7 +123,7 @@ async fn f71_p08_killing_the_process_in_the_middle_loses_nothing() {
     };
     for calls in [20, 60] {
         let before = provider.requests().len();
-        let mut child = poll().spawn().expect("the binary runs");
+        let mut child = Running(poll().spawn().expect("the binary runs"));
         while provider.requests().len() < before + calls {
             tokio::time::sleep(Duration::from_millis(2)).await;
             assert!(child.try_wait().expect("a child").is_none(), "it was done before it could be killed");
