@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tributary::clock::{Dice, SystemClock};
@@ -109,12 +109,17 @@ fn connector() -> Arc<dyn Connector> {
 
 const QUESTION: &str = "state=live";
 
-/// A cursor that is accepted has no NUL, which Postgres would refuse, and is the same after it is written again.
+/// A cursor that is accepted has no NUL, which Postgres would refuse, and a sort key is the same after it is written again.
 pub fn cursor(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(key) = cursor::decode::<Value>(QUESTION, text) else { return };
     assert!(!has_nul(&key), "{key:?}");
-    assert_eq!(cursor::decode(QUESTION, &cursor::encode(QUESTION, &key)), Ok(key));
+    if let Ok(key) = cursor::decode::<(DateTime<Utc>, i64)>(QUESTION, text) {
+        assert_eq!(cursor::decode(QUESTION, &cursor::encode(QUESTION, &key)), Ok(key));
+    }
+    if let Ok(key) = cursor::decode::<(Option<String>, i64)>(QUESTION, text) {
+        assert_eq!(cursor::decode(QUESTION, &cursor::encode(QUESTION, &key)), Ok(key));
+    }
 }
 
 fn has_nul(value: &Value) -> bool {

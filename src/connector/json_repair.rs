@@ -18,8 +18,8 @@ const MAX_DEPTH: usize = 127;
 /// Returns `text` with its invalid values repaired; `None` where there are none, or where repair is impossible.
 pub fn repaired(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 64);
-    // for each open list the offset in `out` where its current element began; `None` for each open object
-    let mut open: Vec<Option<usize>> = Vec::new();
+    // for each open list its current element; `None` for each open object
+    let mut open: Vec<Option<Element>> = Vec::new();
     let mut has_begun = false;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -28,8 +28,10 @@ pub fn repaired(text: &str) -> Option<String> {
         }
         let element = open.last().copied().flatten();
         match (first, element) {
-            (',', Some(from)) => end_element(from, &mut out, false),
-            (']', Some(from)) => end_element(from, &mut out, true),
+            (',' | ']', Some(element)) => {
+                let raw = &text[element.in_text..text.len() - rest.len()];
+                end_element(element, raw, &mut out, first == ']');
+            }
             (']', None) => return None,
             ('}', _) if open.last() != Some(&None) => return None,
             _ => {}
@@ -42,29 +44,40 @@ pub fn repaired(text: &str) -> Option<String> {
         };
         match first {
             '{' if open.len() < MAX_DEPTH => open.push(None),
-            '[' if open.len() < MAX_DEPTH => open.push(Some(out.len())),
+            '[' if open.len() < MAX_DEPTH => open.push(Some(begin(text, rest, &out))),
             '{' | '[' => return None,
             '}' | ']' => drop(open.pop()),
-            ',' if element.is_some() => drop(open.last_mut().map(|begin| *begin = Some(out.len()))),
+            ',' if element.is_some() => drop(open.last_mut().map(|last| *last = Some(begin(text, rest, &out)))),
             _ => {}
         }
     }
     (open.is_empty() && out != text).then_some(out)
 }
 
-/// Ends an element of a list: invalid JSON becomes a text, and a trailing comma is dropped.
-fn end_element(from: usize, out: &mut String, is_last: bool) {
-    let element = out[from..].trim();
+/// The beginning of an element of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Element {
+    in_text: usize,
+    in_out: usize,
+}
+
+fn begin(text: &str, rest: &str, out: &str) -> Element {
+    Element { in_text: text.len() - rest.len(), in_out: out.len() }
+}
+
+/// Ends an element of a list: invalid JSON becomes a text, and a trailing comma is dropped. The text is `raw`, as
+/// it was received, since escapes of repaired parts within would double with each level.
+fn end_element(begun: Element, raw: &str, out: &mut String, is_last: bool) {
+    let element = out[begun.in_out..].trim_matches(is_blank);
     if element.is_empty() {
         if !is_last {
             out.push_str("null");
-        } else if out[..from].ends_with(',') {
-            out.truncate(from - 1);
+        } else if out[..begun.in_out].ends_with(',') {
+            out.truncate(begun.in_out - 1);
         }
     } else if serde_json::from_str::<IgnoredAny>(element).is_err() {
-        let text = element.to_owned();
-        out.truncate(from);
-        quoted(&text, out);
+        out.truncate(begun.in_out);
+        quoted(raw.trim_matches(is_blank), out);
     }
 }
 
@@ -160,12 +173,19 @@ mod tests {
             ("{\"a\":\"x\ty\"}", r#"{"a":"x\u0009y"}"#),
             (r#"{"a":"\x \u12 \" \\ \ud800"}"#, r#"{"a":"\\x \\u12 \" \\ \ud800"}"#),
             (r#"{"a":[{"b":1},{"b":2,},{"b" 3}, 4]}"#, r#"{"a":[{"b":1},"{\"b\":2,}","{\"b\" 3}", 4]}"#),
-            (r#"[{"a":[1,,x y],}, 2,]"#, r#"["{\"a\":[1,null,\"\\\"x\\\" \\\"y\\\"\"],}", 2]"#),
+            (r#"[{"a":[1,,x y],}, 2,]"#, r#"["{\"a\":[1,,x y],}", 2]"#),
             ("[0x1F,+1,.5,01,1e400,-0]", r#"["0x1F","+1",".5","01",1e400,-0]"#),
             ("[\u{c}1,\u{a0}2, NaN]", "[\"\\u000c1\",\"\u{a0}2\", \"NaN\"]"),
         ] {
             assert_eq!(repaired(broken).as_deref(), Some(whole));
         }
+    }
+
+    #[test]
+    fn broken_lists_in_broken_lists_grow_by_their_escapes_once() {
+        let (open, close) = ("[{".repeat(60), "}]".repeat(60));
+        // the outermost element as it was received, in quotes
+        assert_eq!(repaired(&format!("{open}x{close}")), Some(format!("[\"{}x{}\"]", &open[1..], &close[..119])));
     }
 
     #[test]

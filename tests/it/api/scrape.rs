@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use tributary::db::DatabaseTrouble;
 use tributary_simulator::Platform;
 use tributary_simulator::quirks::Quirks;
 
