@@ -17,8 +17,9 @@ use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::concurrency::concurrency;
+use crate::query::metrics::sql::coverage::{partly_lacking, started};
 use crate::query::metrics::sql::numbers::lacking;
-use crate::query::metrics::sql::value::{started, value};
+use crate::query::metrics::sql::value::value;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
@@ -102,7 +103,16 @@ pub(super) async fn scan(
     sources: &[&Source],
     now: DateTime<Utc>,
 ) -> Result<Scanned, ReadError> {
-    read(snapshot, query, sources, now, Scan::all(query)).await
+    let mut scanned = read(snapshot, query, sources, now, Scan::all(query)).await?;
+    if let Some(statement) = partly_lacking(query, sources, now) {
+        let what = "the number of sessions that lack data in part";
+        for row in statement.fetch_all(snapshot).await.map_err(reading(what))? {
+            let read = |row: &PgRow| Ok((row.try_get("source_id")?, row.try_get("unknown")?));
+            let (source_id, unknown) = read(&row).map_err(reading(what))?;
+            scanned.started.push(Started { source_id, count: 0, unknown });
+        }
+    }
+    Ok(scanned)
 }
 
 /// Reads only the metrics that are no sums and that are wanted.

@@ -91,3 +91,25 @@ async fn a_person_who_is_not_stored_yet_is_not_stored_later() {
     assert_eq!(found_in(&world.db.pool, std::slice::from_ref(identity)).await, Vec::<String>::new());
     assert!(world.number("select count(*) from core.sessions where content_erased_at is not null").await > 0);
 }
+
+#[tokio::test]
+async fn content_that_the_database_refuses_is_kept_without_an_erased_person() {
+    let (world, _simulators) = polled().await;
+    let pool = &world.db.pool;
+    let identities = world.identities(PARTICIPANT).await;
+    world.erase("realtimekit", &identities[0], false).await;
+    forget_hashes(&world).await;
+    sqlx::raw_sql(
+        "delete from core.participants;
+         alter table core.participants add check (joined_at is null) not valid",
+    )
+    .execute(pool)
+    .await
+    .expect("written");
+    world.poll_all_again().await;
+    let refused = "select count(*) from ingest.rejects where stream = 'participants' and body <> ''";
+    assert!(world.number(refused).await > 0, "lists of others are kept as they came");
+    let erased = "select count(*) from ingest.rejects where stream = 'participants' and body = ''";
+    assert!(world.number(erased).await > 0);
+    assert_eq!(found_in(pool, &identities).await, Vec::<String>::new());
+}
