@@ -2,8 +2,8 @@
 //!
 //! Beside a value are the reason for its absence (`_reason`) and the number of sessions of unknown value
 //! (`_unknown_count`), since an empty cell alone could be zero, unknown or not applicable. A ratio shows both
-//! its parts. Comparisons and top groups add columns where the query asks for them. A row of the previous period that no
-//! bucket is compared with has a previous bucket alone.
+//! its parts. Comparisons and top groups add columns where the query asks for them. A row of the previous period that
+//! no bucket is compared with has a previous bucket alone.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
-//! The formula of a metric in words and columns, with the rows that it leaves out and those that are unknown.
+//! The definition of a metric in words and columns: its formula, with the rows that it leaves out and those that are
+//! unknown, and the rule for null.
 //!
-//! Both conditions are made of the definition that the statements are made of, so that a published formula cannot differ
+//! The conditions are made of the definition that the statements are made of, so that a published formula cannot differ
 //! from what is computed.
 
 use crate::query::metrics::column::prelude::*;
@@ -26,6 +27,12 @@ impl Metric {
             formula.push_str(&format!("; unknown: {}", unknown.join("; or ")));
         }
         formula
+    }
+
+    /// Returns the reasons for a null value and for unknown rows, in words.
+    pub fn null_rule(&self) -> String {
+        let has_rule = self.is_of_sessions() && !self.is_along_time();
+        format!("{}{}", self.null_rule, if has_rule { self.time_column.unknown_rule() } else { "" })
     }
 
     /// Returns the conditions for rows that were never read, rows without a time, and rows that lack the data.

@@ -166,12 +166,6 @@ impl Metric {
         self.any_column(&|column| column.of == table)
     }
 
-    /// Returns the reasons for a null value and for unknown rows, in words.
-    pub fn null_rule(&self) -> String {
-        let has_rule = self.is_of_sessions() && !self.is_along_time();
-        format!("{}{}", self.null_rule, if has_rule { self.time_column.unknown_rule() } else { "" })
-    }
-
     /// Returns whether it is read along time.
     pub fn is_along_time(&self) -> bool {
         matches!(self.measure, Measure::Peak | Measure::TimeAverage)

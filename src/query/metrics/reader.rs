@@ -99,9 +99,11 @@ fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue
 }
 
 impl Reader<'_> {
-    /// Reads the first pass: numbers by all dimensions of the query.
+    /// Reads the first pass: numbers by all dimensions of the query, and the coverage.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
-        run::scan(self.snapshot, query, self.sources, self.now).await
+        let mut scanned = run::scan(self.snapshot, query, self.sources, self.now).await?;
+        scanned.started.extend(run::partly_lacking(self.snapshot, query, self.sources, self.now).await?);
+        Ok(scanned)
     }
 
     /// Reads all other passes.

@@ -295,8 +295,9 @@ async fn faults_of_rows(api: &Api, id: &str, explained: &Value) -> Vec<String> {
     if unknown != explained["figure"]["unknown_count"].as_i64().unwrap_or(0) {
         faults.push(format!("{id}: {unknown} unknown rows are listed beside {}", explained["figure"]));
     }
-    // of a peak, the rows of the instant at which it was reached are listed
-    if !is_along_time(id) && u64::try_from(known).ok() != Some(counted) {
+    // of a peak, the rows of the instant at which it was reached are listed; of people, one for a person in a session
+    let is_of_people = ["unique_people", "new_people", "returning_people", "identified_rate"].contains(&id);
+    if !is_along_time(id) && !is_of_people && u64::try_from(known).ok() != Some(counted) {
         faults.push(format!("{id}: {known} known rows are listed of {}", explained["classes"]));
     }
     faults

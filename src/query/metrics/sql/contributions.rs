@@ -13,7 +13,7 @@ use crate::query::metrics::measure::Measure;
 use crate::query::metrics::plan::Scan;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::{began, levels};
-use crate::query::metrics::sql::numbers::{Numbers, row_value};
+use crate::query::metrics::sql::numbers::{Numbers, count_known, row_value};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::at;
 use crate::query::number::Number;
@@ -25,7 +25,7 @@ pub(crate) type RowKey = (DateTime<Utc>, i32, i64, String);
 const PAGE: &str =
     "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel
   from (select * from ({contributions}) y
-         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0){after}
+         where true{after}
          order by at, source_id, session_id, row_id limit {limit}) x
   join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
  order by x.at, x.source_id, x.session_id, x.row_id";
@@ -37,11 +37,12 @@ const AND: &str = "{rows}
  union all
 select at, source_id, session_id, row_id, value, known, unknown from ({others}) o";
 
-/// One row for each row behind the value, with its own numbers.
+/// One row for each row that has a value, though it may be 0, or is unknown, with its own numbers.
 const ROWS: &str = "select {at} as at, s.source_id, s.session_id, {row_id} as row_id, ({value})::numeric as value,
        {known} as known, ({unknown})::bigint as unknown{more}
   from {rows}
- group by 1, 2, 3, 4";
+ group by 1, 2, 3, 4
+having {count} > 0 or {unknown} > 0";
 
 /// The row at the position of the percentile and the next one, with their weights; the first takes the rounding
 /// difference.
@@ -132,21 +133,21 @@ impl Behind<'_> {
     fn missed(&self) -> Vec<Statement> {
         let mut missed = Vec::new();
         if let Some(scan) = self.untimed() {
-            missed.push(self.rows_of(&scan, Numbers::of(self.metric, &scan), ""));
+            missed.push(self.rows_of(&scan, Numbers::of(self.metric, &scan), "0", ""));
         }
         let unread = Numbers::missed(self.metric, self.query.attribution);
         if unread.unknown != Numbers::NO_UNKNOWN {
-            missed.push(self.rows_of(&Scan { metrics: Vec::new(), ..Scan::first() }, unread, ""));
+            missed.push(self.rows_of(&Scan { metrics: Vec::new(), ..Scan::first() }, unread, "0", ""));
         }
         missed
     }
 
     fn numbers(&self, more: &str) -> Statement {
         let scan = self.scan();
-        self.rows_of(&scan, Numbers::of(self.metric, &scan), more)
+        self.rows_of(&scan, Numbers::of(self.metric, &scan), &count_known(self.metric), more)
     }
 
-    fn rows_of(&self, scan: &Scan, Numbers { value, known, unknown }: Numbers, more: &str) -> Statement {
+    fn rows_of(&self, scan: &Scan, Numbers { value, known, unknown }: Numbers, count: &str, more: &str) -> Statement {
         Statement::fill(
             ROWS,
             [
@@ -155,6 +156,7 @@ impl Behind<'_> {
                 ("value", value.into()),
                 ("known", known.into()),
                 ("unknown", unknown.into()),
+                ("count", count.into()),
                 ("more", more.into()),
                 ("rows", self.rows(scan)),
             ],

@@ -6,7 +6,6 @@
 use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
-use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::MetricQuery;
@@ -98,8 +97,8 @@ fn lacking_rows(query: &MetricQuery, grain: Grain, sources: &[&Source], now: Dat
             None => unknown = Some(condition),
         }
     }
-    // by the start of the session, whichever time its rows have
-    let scan = Scan { grain, untimed: Some(expr!("true")), metrics, ..Scan::first() };
+    // by the start of the session, as the first scan, whichever time its rows have
+    let scan = Scan { grain, metrics, ..Scan::first() };
     let parts = [
         ("moment", moment(query, now)),
         ("range", in_range(query, &scan, &query.buckets, false, None)),

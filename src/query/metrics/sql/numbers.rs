@@ -133,8 +133,8 @@ fn untimed_and_about(metric: &Metric, untimed: Expr) -> String {
     }
 }
 
-/// Returns the condition for rows of a session, such as messages, that lack their time or the data of the metric; `None`:
-/// no row does.
+/// Returns the condition for rows of a session, such as messages, that lack their time or the data of the metric;
+/// `None`: no row does.
 pub(super) fn is_row_unknown(metric: &Metric, attribution: Attribution) -> Option<String> {
     let untimed = metric.is_untimed(attribution).map(|untimed| untimed_and_about(metric, untimed));
     match (untimed, is_unknown(metric)) {
@@ -200,7 +200,8 @@ fn count_untimed(metric: &Metric) -> String {
     }
 }
 
-fn count_known(metric: &Metric) -> String {
+/// Returns the number of rows that have a value.
+pub(super) fn count_known(metric: &Metric) -> String {
     match (metric.known, metric.about) {
         (Known::Has(of), None) if metric.grain != Grain::Cohorts => format!("count({of})"),
         (Known::Has(of), Some(about)) => format!("count({of}) filter (where {about})"),

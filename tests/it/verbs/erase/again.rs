@@ -98,18 +98,24 @@ async fn content_that_the_database_refuses_is_kept_without_an_erased_person() {
     let pool = &world.db.pool;
     let identities = world.identities(PARTICIPANT).await;
     world.erase("realtimekit", &identities[0], false).await;
-    forget_hashes(&world).await;
-    sqlx::raw_sql(
-        "delete from core.participants;
-         alter table core.participants add check (joined_at is null) not valid",
-    )
-    .execute(pool)
-    .await
-    .expect("written");
-    world.poll_all_again().await;
-    let refused = "select count(*) from ingest.rejects where stream = 'participants' and body <> ''";
-    assert!(world.number(refused).await > 0, "lists of others are kept as they came");
-    let erased = "select count(*) from ingest.rejects where stream = 'participants' and body = ''";
-    assert!(world.number(erased).await > 0);
-    assert_eq!(found_in(pool, &identities).await, Vec::<String>::new());
+    for (kept, refusal) in [
+        // the person is known by the participants of the session
+        (
+            "select count(*) from ingest.rejects where stream = 'transcript' and body <> ''",
+            "alter table core.transcripts add constraint refused check (word_count < 0) not valid",
+        ),
+        // no participants are stored
+        (
+            "select count(*) from ingest.rejects where stream = 'participants' and body <> ''",
+            "alter table core.transcripts drop constraint refused;
+             delete from core.participants;
+             alter table core.participants add constraint refused check (joined_at is null) not valid",
+        ),
+    ] {
+        forget_hashes(&world).await;
+        sqlx::raw_sql(refusal).execute(pool).await.expect("written");
+        world.poll_all_again().await;
+        assert!(world.number(kept).await > 0, "what is of others alone is kept as it came");
+        assert_eq!(found_in(pool, &identities).await, Vec::<String>::new(), "{refusal}");
+    }
 }
