@@ -877,8 +877,10 @@ create table core.session_stats (
   turn_count              int,          -- changes from the customer to the other side
   is_unanswered           boolean,      -- the customer wrote, and no reply followed
   last_sender_role        text,
-  active_seconds          numeric check (active_seconds >= 0), -- gaps between messages, each at most five minutes
+  -- Gaps between messages that have a time, each at most five minutes. Null: of several messages, no two have one.
+  active_seconds          numeric check (active_seconds >= 0),
   reply_seconds           numeric[],    -- for each turn: from its first message to the reply; of messages with a time
+  untimed_message_count   int not null default 0, -- messages without a time
   primary key (source_id, session_id)
 );
 

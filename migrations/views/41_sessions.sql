@@ -95,7 +95,7 @@ select s.started_at::timestamptz as started_at,
                       when kv.trail_length is not null then false end
             from core.sources steps where steps.source_id = s.source_id) end as is_handed_off,
        analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
-       c.changed_at::timestamptz as changed_at
+       c.changed_at::timestamptz as changed_at, stats.untimed_message_count
   from core.sessions s
   left join core.session_change_times c on c.source_id = s.source_id and c.session_id = s.session_id
   left join core.sources src on src.source_id = s.source_id
@@ -246,7 +246,8 @@ comment on column analytics.sessions.reply_seconds is
   'Chats: for each turn of the customer that was answered, seconds from its first message to the reply, in order. '
   'Null as turn_count.';
 comment on column analytics.sessions.active_seconds is
-  'Chats: sum of the gaps between messages, each at most five minutes, in seconds. Null as turn_count.';
+  'Chats: sum of the gaps between messages that have a time, each at most five minutes, in seconds: too little where '
+  'untimed_message_count is not 0. Null as turn_count, and where no two of several messages have a time.';
 comment on column analytics.sessions.is_unanswered is
   'Chats: whether the customer wrote and no reply followed. Null as turn_count.';
 comment on column analytics.sessions.last_sender_role is
@@ -274,3 +275,5 @@ comment on column analytics.sessions.is_counted is
 comment on column analytics.sessions.changed_at is
   'Time when a row of the session last changed here, in any view: also when a participant, a message, a transcript, a '
   'summary, a quality report or a first visit came later. For incremental copies; see changes_complete_through.';
+comment on column analytics.sessions.untimed_message_count is
+  'Messages without a time. Null: messages were never fetched.';

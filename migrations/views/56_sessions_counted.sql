@@ -17,7 +17,8 @@ select s.started_at, s.session_id, s.source_id, s.source, s.provider, s.provider
        s.launch_voice, s.launch_stt_provider, s.launch_idle_timeout_seconds, s.launch_duration_limit_seconds,
        s.is_connected, s.is_never_started, s.turn_count, s.reply_seconds, s.active_seconds, s.is_unanswered,
        s.last_sender_role, s.last_message_at, s.attended_seconds, s.rejoined_person_count, s.first_joined_at,
-       s.is_stale_open, s.effective_ended_at, s.is_handed_off, s.changed_at
+       s.is_stale_open, s.effective_ended_at, s.is_handed_off, s.changed_at,
+       s.untimed_message_count
   from analytics.sessions s
  where s.is_counted;
 

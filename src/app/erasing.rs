@@ -61,16 +61,27 @@ impl PersonArgs {
             identity.clear();
             std::io::stdin().read_to_string(&mut identity).context("the person cannot be read from standard input")?;
         }
-        let identity = identity.trim().to_owned();
-        if identity.is_empty() {
-            bail!("name the person with --person");
-        }
-        Ok(identity)
+        Ok(one_identity(&identity)?.to_owned())
     }
 
     fn named<'a>(&'a self, identity: &'a str) -> Named<'a> {
         Named { source: &self.source, identity, identity_kind: self.kind.as_deref() }
     }
+}
+
+/// Returns the identity in a text. Of several lines, it is not known which is meant.
+fn one_identity(text: &str) -> anyhow::Result<&str> {
+    let identity = text.trim();
+    if identity.is_empty() {
+        bail!("name the person with --person");
+    }
+    if identity.contains(['\n', '\r']) {
+        bail!("name one person: standard input has several lines");
+    }
+    if identity.contains('\0') {
+        bail!("no identity of a person contains the character NUL");
+    }
+    Ok(identity)
 }
 
 /// Erases a person, or prints what would be erased.
@@ -169,4 +180,20 @@ pub async fn finish_all(people: &People, clock: &dyn Clock, stop: &CancellationT
         tracing::info!(erasure_id, "worked on an erasure");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_is_read_from_standard_input() {
+        assert_eq!(one_identity("+49151 1\n").unwrap(), "+49151 1");
+        let fault = |text: &str| one_identity(text).unwrap_err().to_string();
+        assert_eq!(fault(" \n"), "name the person with --person");
+        for several in ["ada\nben\n", "ada\rben"] {
+            assert_eq!(fault(several), "name one person: standard input has several lines");
+        }
+        assert_eq!(fault("ada\0"), "no identity of a person contains the character NUL");
+    }
 }

@@ -66,6 +66,8 @@ pub struct TrailStep {
 pub struct SessionStats {
     /// Number of all messages.
     pub message_count: i32,
+    /// Those of them without a readable time.
+    pub untimed_message_count: i32,
     /// The customer's messages; `None`, like the rest, where a conversation has no two sides.
     pub user_message_count: Option<i32>,
     /// The AI's or agent's messages.
@@ -93,8 +95,9 @@ pub struct Flow {
     pub last_sender_role: Option<SenderRole>,
     /// Time of the last message that has one.
     pub last_message_at: Option<DateTime<Utc>>,
-    /// Gaps between messages, each at most [`Flow::LONGEST_GAP`], seconds.
-    pub active_seconds: Decimal,
+    /// Gaps between messages that have a time, each at most [`Flow::LONGEST_GAP`], seconds. `None` where there are
+    /// several messages, and no two have a time.
+    pub active_seconds: Option<Decimal>,
     /// For each turn with times: from its first message to the reply, seconds.
     pub reply_seconds: Vec<Decimal>,
 }
@@ -124,7 +127,8 @@ impl Flow {
         let times: Vec<DateTime<Utc>> = ordered.iter().filter_map(|message| message.sent_at).collect();
         flow.last_message_at = times.last().copied();
         let gaps = times.windows(2).map(|pair| (pair[1] - pair[0]).min(Self::LONGEST_GAP));
-        flow.active_seconds = seconds(gaps.fold(TimeDelta::zero(), |sum, gap| sum + gap));
+        let has_gap = times.len() > 1 || ordered.len() < 2;
+        flow.active_seconds = has_gap.then(|| seconds(gaps.fold(TimeDelta::zero(), |sum, gap| sum + gap)));
         flow
     }
 }
@@ -142,7 +146,7 @@ pub fn word_count(text: &str) -> i32 {
 impl SessionStats {
     /// Counts the messages of a meeting, which has no serving and no served side.
     pub fn of_meeting(messages: &[Message]) -> Self {
-        Self { message_count: i32::try_from(messages.len()).unwrap_or(i32::MAX), ..Self::default() }
+        Self { message_count: number(messages.len()), untimed_message_count: untimed(messages), ..Self::default() }
     }
 
     /// Counts a session's messages.
@@ -152,9 +156,9 @@ impl SessionStats {
             let of_role = messages.iter().filter(|m| m.sender_role == role);
             of_role.filter_map(|m| m.body.as_deref()).map(word_count).fold(0, i32::saturating_add)
         };
-        let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         Self {
             message_count: number(messages.len()),
+            untimed_message_count: untimed(messages),
             user_message_count: Some(number(count(SenderRole::User))),
             assistant_message_count: Some(number(count(SenderRole::Assistant))),
             user_word_count: Some(words(SenderRole::User)),
@@ -163,6 +167,14 @@ impl SessionStats {
             flow: Some(Flow::of(messages)),
         }
     }
+}
+
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn untimed(messages: &[Message]) -> i32 {
+    number(messages.iter().filter(|message| message.sent_at.is_none()).count())
 }
 
 fn first_response_seconds(messages: &[Message]) -> Option<Decimal> {
@@ -209,7 +221,7 @@ mod tests {
         assert_eq!(flow.turn_count, 2);
         assert_eq!(flow.reply_seconds, [Decimal::from(30), Decimal::from(10)]);
         // 10 + 10 + 20 + at most 300 + 10
-        assert_eq!(flow.active_seconds, Decimal::from(350));
+        assert_eq!(flow.active_seconds, Some(Decimal::from(350)));
         assert_eq!((flow.is_unanswered, flow.last_sender_role), (false, Some(Unknown)));
         assert_eq!(flow.last_message_at.map(|at| at.timestamp()), Some(1_780_003_640));
     }
@@ -223,8 +235,14 @@ mod tests {
         let timeless = Flow::of(&[said(Assistant, None, 1), said(User, None, 0)]);
         assert_eq!((timeless.turn_count, timeless.is_unanswered), (1, false));
         assert!(timeless.reply_seconds.is_empty());
-        let one = Flow::of(&[said(User, Some(0), 0)]);
-        assert_eq!(one.active_seconds, Decimal::ZERO);
-        assert_eq!(Flow::of(&[]), Flow::default());
+        assert_eq!(timeless.active_seconds, None);
+        let half = SessionStats::of(&[said(User, Some(0), 0), said(Assistant, None, 1), said(User, Some(9), 2)]);
+        assert_eq!((half.untimed_message_count, half.flow.unwrap().active_seconds), (1, Some(Decimal::from(9))));
+        assert_eq!(SessionStats::of_meeting(&[said(User, None, 0)]).untimed_message_count, 1);
+        // a single message has no gap, whether or not its time is known
+        for second in [Some(0), None] {
+            assert_eq!(Flow::of(&[said(User, second, 0)]).active_seconds, Some(Decimal::ZERO));
+        }
+        assert_eq!(Flow::of(&[]), Flow { active_seconds: Some(Decimal::ZERO), ..Flow::default() });
     }
 }

@@ -11,7 +11,7 @@ use crate::model::session_outcome::SessionOutcome;
 
 /// Version of the rules that turn records and files into rows. Raise it when a rule changes: stored rows are then
 /// rewritten the next time their record or file is read, even if its bytes are unchanged.
-pub const MAPPING_VERSION: u8 = 2;
+pub const MAPPING_VERSION: u8 = 3;
 
 /// The kind of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -74,130 +74,104 @@ where
     Ok(removed)
 }
 
-async fn raw_records(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let removed = sqlx::query!(
-        "with old as (
-             select r.source_id, r.stream, r.provider_record_id, r.content_hash
-               from ingest.raw_records r
-              where r.last_fetched_at < $1
-                and exists (select from ingest.raw_records o
-                             where o.source_id = r.source_id and o.stream = r.stream
-                               and o.provider_record_id = r.provider_record_id
-                               and o.last_fetched_at > r.last_fetched_at
-                               and (r.is_partial or not o.is_partial))
-                and not exists (select from core.sessions s
-                                 where s.source_id = r.source_id and r.stream = 'sessions'
-                                   and s.provider_session_id = r.provider_record_id and s.raw_hash = r.content_hash)
-              limit $2
-                for update of r skip locked)
-         delete from ingest.raw_records r using old
-          where r.source_id = old.source_id and r.stream = old.stream
-            and r.provider_record_id = old.provider_record_id and r.content_hash = old.content_hash",
-        before,
-        BATCH,
-    )
-    .execute(pool)
-    .await
-    .map_err(StoreError::doing("removing old raw records"))?;
-    Ok(removed.rows_affected())
+/// Defines the removal of one batch of expired rows; `$1` is the age limit, `$2` the number of rows.
+macro_rules! removal {
+    ($name:ident, $doing:literal, $sql:literal) => {
+        async fn $name(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+            let removed = sqlx::query!($sql, before, BATCH).execute(pool).await.map_err(StoreError::doing($doing))?;
+            Ok(removed.rows_affected())
+        }
+    };
 }
 
-async fn runs(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let removed = sqlx::query!(
-        "with old as (
-             select r.run_id
-               from ingest.runs r
-              where r.finished_at < $1
-                and r.inserted_count = 0 and r.updated_count = 0 and r.rejected_count = 0
-                and exists (select from ingest.runs n
-                             where n.source_id = r.source_id and n.stream = r.stream and n.run_id > r.run_id)
-                and not exists (select from ingest.windows w where w.source_id = r.source_id and w.run_id = r.run_id)
-                and not exists (select from ingest.streams s where s.source_id = r.source_id and s.run_id = r.run_id)
-              limit $2
-                for update of r skip locked)
-         delete from ingest.runs r using old where r.run_id = old.run_id",
-        before,
-        BATCH,
-    )
-    .execute(pool)
-    .await
-    .map_err(StoreError::doing("removing old runs"))?;
-    Ok(removed.rows_affected())
-}
+removal!(
+    raw_records,
+    "removing old raw records",
+    "with old as (
+         select r.source_id, r.stream, r.provider_record_id, r.content_hash
+           from ingest.raw_records r
+          where r.last_fetched_at < $1
+            and exists (select from ingest.raw_records o
+                         where o.source_id = r.source_id and o.stream = r.stream
+                           and o.provider_record_id = r.provider_record_id
+                           and o.last_fetched_at > r.last_fetched_at
+                           and (r.is_partial or not o.is_partial))
+            and not exists (select from core.sessions s
+                             where s.source_id = r.source_id and r.stream = 'sessions'
+                               and s.provider_session_id = r.provider_record_id and s.raw_hash = r.content_hash)
+          limit $2
+            for update of r skip locked)
+     delete from ingest.raw_records r using old
+      where r.source_id = old.source_id and r.stream = old.stream
+        and r.provider_record_id = old.provider_record_id and r.content_hash = old.content_hash"
+);
 
-async fn actions(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let removed = sqlx::query!(
-        "with old as (
-             select a.action_id from ingest.actions a
-              where a.ended_at < $1
-              limit $2
-                for update of a skip locked)
-         delete from ingest.actions a using old where a.action_id = old.action_id",
-        before,
-        BATCH,
-    )
-    .execute(pool)
-    .await
-    .map_err(StoreError::doing("removing old calls"))?;
-    Ok(removed.rows_affected())
-}
+removal!(
+    runs,
+    "removing old runs",
+    "with old as (
+         select r.run_id
+           from ingest.runs r
+          where r.finished_at < $1
+            and r.inserted_count = 0 and r.updated_count = 0 and r.rejected_count = 0
+            and exists (select from ingest.runs n
+                         where n.source_id = r.source_id and n.stream = r.stream and n.run_id > r.run_id)
+            and not exists (select from ingest.windows w where w.source_id = r.source_id and w.run_id = r.run_id)
+            and not exists (select from ingest.streams s where s.source_id = r.source_id and s.run_id = r.run_id)
+          limit $2
+            for update of r skip locked)
+     delete from ingest.runs r using old where r.run_id = old.run_id"
+);
 
-async fn comparisons(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let removed = sqlx::query!(
-        "with old as (
-             select r.reconciliation_id
-               from ingest.reconciliations r
-              where r.checked_at < $1 and r.state = 'match' and r.minutes_state is distinct from 'differs'
-                and exists (select from ingest.reconciliations n
-                             where n.source_id = r.source_id and n.stream = r.stream
-                               and n.window_from = r.window_from and n.window_to = r.window_to
-                               and n.reconciliation_id > r.reconciliation_id)
-              limit $2
-                for update of r skip locked)
-         delete from ingest.reconciliations r using old where r.reconciliation_id = old.reconciliation_id",
-        before,
-        BATCH,
-    )
-    .execute(pool)
-    .await
-    .map_err(StoreError::doing("removing old comparisons"))?;
-    Ok(removed.rows_affected())
-}
+removal!(
+    actions,
+    "removing old calls",
+    "with old as (
+         select a.action_id from ingest.actions a
+          where a.ended_at < $1
+          limit $2
+            for update of a skip locked)
+     delete from ingest.actions a using old where a.action_id = old.action_id"
+);
 
-async fn reconciliations(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let removed = sqlx::query!(
-        "with old as (
-             select b.backfill_id
-               from ingest.backfills b
-              where b.purpose = 'reconcile' and b.finished_at < $1
-                and exists (select from ingest.backfills n
-                             where n.source_id = b.source_id and n.stream = b.stream and n.purpose = b.purpose
-                               and n.created_at > b.created_at)
-              limit $2
-                for update of b skip locked)
-         delete from ingest.backfills b using old where b.backfill_id = old.backfill_id",
-        before,
-        BATCH,
-    )
-    .execute(pool)
-    .await
-    .map_err(StoreError::doing("removing old reconciliations"))?;
-    Ok(removed.rows_affected())
-}
+removal!(
+    comparisons,
+    "removing old comparisons",
+    "with old as (
+         select r.reconciliation_id
+           from ingest.reconciliations r
+          where r.checked_at < $1 and r.state = 'match' and r.minutes_state is distinct from 'differs'
+            and exists (select from ingest.reconciliations n
+                         where n.source_id = r.source_id and n.stream = r.stream
+                           and n.window_from = r.window_from and n.window_to = r.window_to
+                           and n.reconciliation_id > r.reconciliation_id)
+          limit $2
+            for update of r skip locked)
+     delete from ingest.reconciliations r using old where r.reconciliation_id = old.reconciliation_id"
+);
 
-async fn audit_entries(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let removed = sqlx::query!(
-        "with old as (
-             select a.audit_id from ingest.audit a
-              where a.at < $1
-              limit $2
-                for update of a skip locked)
-         delete from ingest.audit a using old where a.audit_id = old.audit_id",
-        before,
-        BATCH,
-    )
-    .execute(pool)
-    .await
-    .map_err(StoreError::doing("removing old entries of the audit log"))?;
-    Ok(removed.rows_affected())
-}
+removal!(
+    reconciliations,
+    "removing old reconciliations",
+    "with old as (
+         select b.backfill_id
+           from ingest.backfills b
+          where b.purpose = 'reconcile' and b.finished_at < $1
+            and exists (select from ingest.backfills n
+                         where n.source_id = b.source_id and n.stream = b.stream and n.purpose = b.purpose
+                           and n.created_at > b.created_at)
+          limit $2
+            for update of b skip locked)
+     delete from ingest.backfills b using old where b.backfill_id = old.backfill_id"
+);
+
+removal!(
+    audit_entries,
+    "removing old entries of the audit log",
+    "with old as (
+         select a.audit_id from ingest.audit a
+          where a.at < $1
+          limit $2
+            for update of a skip locked)
+     delete from ingest.audit a using old where a.audit_id = old.audit_id"
+);

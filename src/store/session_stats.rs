@@ -36,6 +36,10 @@ impl<'a> Columns<'a> {
         self.stats.iter().map(role).collect()
     }
 
+    pub(super) fn active_seconds(&self) -> Vec<Option<Decimal>> {
+        self.stats.iter().map(|stats| stats.flow.as_ref()?.active_seconds).collect()
+    }
+
     pub(super) fn last_times(&self) -> Vec<Option<DateTime<Utc>>> {
         self.stats.iter().map(|stats| stats.flow.as_ref()?.last_message_at).collect()
     }
@@ -53,13 +57,14 @@ pub(super) async fn write(
     sqlx::query!(
         "insert into core.session_stats as t (source_id, session_id, message_count, user_message_count,
                 assistant_message_count, user_word_count, assistant_word_count, first_response_seconds,
-                turn_count, is_unanswered, last_sender_role, last_message_at, active_seconds, reply_seconds)
+                turn_count, is_unanswered, last_sender_role, last_message_at, active_seconds, reply_seconds,
+                untimed_message_count)
          select $1, s.session_id, s.message_count, s.user_count, s.assistant_count, s.user_words, s.assistant_words,
-                s.first_response, s.turns, s.is_unanswered, s.last_role, s.last_at, s.active, s.replies::numeric[]
+                s.first_response, s.turns, s.is_unanswered, s.last_role, s.last_at, s.active, s.replies::numeric[], s.untimed
            from unnest($2::bigint[], $3::int[], $4::int[], $5::int[], $6::int[], $7::int[], $8::numeric[],
-                       $9::int[], $10::bool[], $11::text[], $12::timestamptz[], $13::numeric[], $14::text[])
+                       $9::int[], $10::bool[], $11::text[], $12::timestamptz[], $13::numeric[], $14::text[], $15::int[])
                 s (session_id, message_count, user_count, assistant_count, user_words, assistant_words, first_response,
-                   turns, is_unanswered, last_role, last_at, active, replies)
+                   turns, is_unanswered, last_role, last_at, active, replies, untimed)
          on conflict (source_id, session_id) do update
             set message_count = excluded.message_count, user_message_count = excluded.user_message_count,
                 assistant_message_count = excluded.assistant_message_count,
@@ -68,15 +73,16 @@ pub(super) async fn write(
                 first_response_seconds = excluded.first_response_seconds,
                 turn_count = excluded.turn_count, is_unanswered = excluded.is_unanswered,
                 last_sender_role = excluded.last_sender_role, last_message_at = excluded.last_message_at,
-                active_seconds = excluded.active_seconds, reply_seconds = excluded.reply_seconds
+                active_seconds = excluded.active_seconds, reply_seconds = excluded.reply_seconds,
+                untimed_message_count = excluded.untimed_message_count
           where (t.message_count, t.user_message_count, t.assistant_message_count, t.user_word_count,
                  t.assistant_word_count, t.first_response_seconds, t.turn_count, t.is_unanswered, t.last_sender_role,
-                 t.last_message_at, t.active_seconds, t.reply_seconds)
+                 t.last_message_at, t.active_seconds, t.reply_seconds, t.untimed_message_count)
                 is distinct from
                 (excluded.message_count, excluded.user_message_count, excluded.assistant_message_count,
                  excluded.user_word_count, excluded.assistant_word_count, excluded.first_response_seconds,
                  excluded.turn_count, excluded.is_unanswered, excluded.last_sender_role, excluded.last_message_at,
-                 excluded.active_seconds, excluded.reply_seconds)",
+                 excluded.active_seconds, excluded.reply_seconds, excluded.untimed_message_count)",
         source_id.0,
         &of.ids,
         &of.any(|s| s.message_count),
@@ -89,8 +95,9 @@ pub(super) async fn write(
         &of.flow(|flow| flow.is_unanswered) as &[Option<bool>],
         &of.last_roles() as &[Option<&str>],
         &of.last_times() as &[Option<DateTime<Utc>>],
-        &of.flow(|flow| flow.active_seconds) as &[Option<Decimal>],
+        &of.active_seconds() as &[Option<Decimal>],
         &of.flow(replies) as &[Option<String>],
+        &of.any(|s| s.untimed_message_count),
     )
     .execute(tx)
     .await

@@ -1,6 +1,7 @@
 //! The database contract: comments, rights and sane times.
 
 mod analyst_queries;
+mod analyst_rows;
 mod change_times;
 mod decimals;
 mod privacy;

@@ -252,7 +252,9 @@ impl<'a> Question<'a> {
             CardReader { catalog, zone: when.zone, scenario: &scenario, may_name_others: false }.read(list, &mut faults)
         } else {
             let stored: BTreeSet<&str> = standing.iter().map(|card| card.scenario.as_str()).collect();
-            if !stored.contains(scenario.as_str()) {
+            if request.scenario.not_null().is_none() && !stored.contains(scenario.as_str()) {
+                told.note("cards", "missing_field", "Give `cards`, or the `scenario` of stored ones.");
+            } else if !stored.contains(scenario.as_str()) {
                 told.note_unknown("scenario", "no_cards", &scenario, stored);
             }
             standing.iter().filter(|card| card.scenario == scenario).cloned().collect()

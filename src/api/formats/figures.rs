@@ -2,18 +2,24 @@
 //!
 //! Beside a value are the reason for its absence (`_reason`) and the number of sessions of unknown value
 //! (`_unknown_count`), since an empty cell alone could be zero, unknown or not applicable. A ratio shows both
-//! its parts. Comparisons and top groups add columns where the query asks for them.
+//! its parts. Comparisons and top groups add columns where the query asks for them. A row of the previous period that
+//! no bucket is compared with has a previous bucket alone.
 
-use chrono::DateTime;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, FixedOffset};
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::api::formats::cell::{Cell, Field, Head, Kind, LOCAL_DATE};
-use crate::query::metrics::answer::{Answer, MetricRow, TimeBucket};
+use crate::query::metrics::answer::{Answer, MetricRow, TimeBucket, UnmatchedRow};
 use crate::query::metrics::measure::{Measure, Metric, Term};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::time_column::Attribution;
 use crate::query::metrics::value::{Change, Value};
 use crate::query::number::Number;
+
+/// Columns of the bucket of a row.
+const BUCKET_COLUMNS: usize = 5;
 
 /// Returns the columns and rows of an answer.
 pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell>>) {
@@ -23,6 +29,7 @@ pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell
         column(LOCAL_DATE, Kind::Date),
         column("bucket_end", Kind::Instant),
         column("bucket_status", Kind::Text),
+        column("bucket_is_partial", Kind::Boolean),
     ];
     if query.comparison.is_some() {
         head.push(column("previous_bucket_start", Kind::Instant));
@@ -50,7 +57,8 @@ pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell
             of_metric("_change_ratio", Kind::Decimal);
         }
     }
-    (head, answer.rows.iter().map(|row| cells(row, query)).collect())
+    let unmatched = answer.unmatched_previous.iter().map(|row| unmatched_cells(row, query));
+    (head, answer.rows.iter().map(|row| cells(row, query)).chain(unmatched).collect())
 }
 
 fn kind(is_count: bool) -> Kind {
@@ -82,37 +90,64 @@ fn number(value: Option<Number>, is_count: bool) -> Cell {
     }
 }
 
-fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
-    let read = |text: &str| DateTime::parse_from_rfc3339(text).ok();
+fn read(text: &str) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc3339(text).ok()
+}
+
+fn bucket_cells(bucket: &TimeBucket) -> [Cell; 3] {
     let instant = |text: &str| read(text).map_or(Cell::Null, |at| Cell::Instant(at.to_utc().fixed_offset()));
-    let bucket = |bucket: &TimeBucket| {
-        [instant(&bucket.start), instant(&bucket.end), Cell::Text(bucket.status.as_str().to_owned())]
-    };
-    let mut cells = Vec::from(bucket(&row.bucket));
+    [instant(&bucket.start), instant(&bucket.end), Cell::Text(bucket.status.as_str().to_owned())]
+}
+
+/// Returns the cells of a group, and whether it stands for all others.
+fn group_cells(group: &BTreeMap<&'static str, Option<String>>, is_other: bool, query: &MetricQuery) -> Vec<Cell> {
+    let values = query.dimensions.iter().map(|dimension| group.get(dimension.as_str()).cloned().flatten());
+    values.map(|value| value.cell()).chain(query.top.map(|_| is_other.cell())).collect()
+}
+
+fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
+    let mut cells = Vec::from(bucket_cells(&row.bucket));
     // a bucket's start has the offset of the zone
     cells.insert(1, read(&row.bucket.start).map_or(Cell::Null, |at| Cell::Date(at.date_naive())));
+    cells.push(row.bucket.is_partial.cell());
     if query.comparison.is_some() {
-        cells.extend(row.previous_bucket.as_ref().map_or([Cell::Null, Cell::Null, Cell::Null], bucket));
+        cells.extend(row.previous_bucket.as_ref().map_or([Cell::Null, Cell::Null, Cell::Null], bucket_cells));
     }
-    let group = query.dimensions.iter().map(|dimension| row.dimensions.get(dimension.as_str()).cloned().flatten());
-    cells.extend(group.map(|value| value.cell()));
-    if query.top.is_some() {
-        cells.push(row.is_other.cell());
-    }
+    cells.extend(group_cells(&row.dimensions, row.is_other, query));
     let (none, unchanged) = (Value::default(), Change::default());
     for metric in &query.metrics {
         let value = row.values.get(metric.id).unwrap_or(&none);
-        let is_count = is_count(query, metric);
-        cells.push(number(value.value, is_count));
-        if let Measure::Ratio(above, below) = metric.measure {
-            cells.extend([number(value.numerator, is_of_rows(above)), number(value.denominator, is_of_rows(below))]);
-        }
-        cells.extend([value.unknown_count.cell(), value.reason.cell()]);
-        if query.comparison.is_some() {
-            let change = value.comparison.as_ref().unwrap_or(&unchanged);
-            cells.extend([number(change.previous, is_count), change.previous_reason.cell()]);
-            cells.extend([number(change.change, is_count), change.change_ratio.cell()]);
-        }
+        let change = query.comparison.as_ref().map(|_| value.comparison.as_ref().unwrap_or(&unchanged));
+        cells.extend(value_cells(value, change, metric, query));
+    }
+    cells
+}
+
+/// Returns the cells of a row that has no bucket of the range, and so previous values alone.
+fn unmatched_cells(row: &UnmatchedRow, query: &MetricQuery) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = std::iter::repeat_with(|| Cell::Null).take(BUCKET_COLUMNS).collect();
+    cells.extend(bucket_cells(&row.previous_bucket));
+    cells.extend(group_cells(&row.dimensions, row.is_other, query));
+    let none = Value::default();
+    for metric in &query.metrics {
+        let value = row.values.get(metric.id).unwrap_or(&none);
+        let previous = Change { previous: value.value, previous_reason: value.reason, ..Change::default() };
+        cells.extend(value_cells(&none, Some(&previous), metric, query));
+    }
+    cells
+}
+
+/// Returns the cells of a value and, with a comparison, of its change.
+fn value_cells(value: &Value, change: Option<&Change>, metric: &Metric, query: &MetricQuery) -> Vec<Cell> {
+    let is_count = is_count(query, metric);
+    let mut cells = vec![number(value.value, is_count)];
+    if let Measure::Ratio(above, below) = metric.measure {
+        cells.extend([number(value.numerator, is_of_rows(above)), number(value.denominator, is_of_rows(below))]);
+    }
+    cells.extend([value.unknown_count.cell(), value.reason.cell()]);
+    if let Some(change) = change {
+        cells.extend([number(change.previous, is_count), change.previous_reason.cell()]);
+        cells.extend([number(change.change, is_count), change.change_ratio.cell()]);
     }
     cells
 }

@@ -28,7 +28,7 @@ const METRICS: &str = "minutes_consumed,elapsed_minutes";
     responses(
         (status = 200, description = "The minutes. As a table: a row for each bucket and group.", content(
             (Shaped = "application/json", example = json!(example())),
-            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,elapsed_minutes,elapsed_minutes_unknown_count,elapsed_minutes_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,,212.5,,\r\n"),
+            (String = "text/csv", example = "bucket_start,local_date,bucket_end,bucket_status,bucket_is_partial,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,elapsed_minutes,elapsed_minutes_unknown_count,elapsed_minutes_reason\r\n2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete,false,realtimekit,841,,,212.5,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The response has not changed."),

@@ -56,7 +56,7 @@ parameter_groups! {
     responses(
         (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
             (Shaped = "application/json", example = json!(example())),
-            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
+            (String = "text/csv", example = "bucket_start,local_date,bucket_end,bucket_status,bucket_is_partial,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete,false,realtimekit,841,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The response has not changed."),
@@ -89,7 +89,7 @@ pub(crate) async fn query_metrics(
     responses(
         (status = 200, description = "The values. As a table: a row for each bucket and group; beside each value its `_unknown_count` and `_reason`.", content(
             (Shaped = "application/json", example = json!(example())),
-            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,realtimekit,841,,\r\n"),
+            (String = "text/csv", example = "bucket_start,local_date,bucket_end,bucket_status,bucket_is_partial,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason\r\n2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete,false,realtimekit,841,,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The response has not changed."),

@@ -41,7 +41,7 @@ pub(crate) struct MetricDefinition {
     /// Meaning of the metric.
     description: &'static str,
     /// Formula of the value.
-    formula: &'static str,
+    formula: String,
     /// The time that puts a row into a bucket: `started_at`, `completed_at`, `sent_at`, `joined_at`,
     /// `ended_at`, `first_visit_at`, `first_seen_at`, `changed_at`, `window_from`; `as_of`: the state at the
     /// end of the bucket, or now if that is earlier.
@@ -83,7 +83,7 @@ impl MetricDefinition {
             label: metric.label,
             unit: metric.unit,
             description: metric.description,
-            formula: metric.formula,
+            formula: metric.whole_formula(),
             anchor: metric.time_column.as_str(),
             additivity: metric.additivity().as_str(),
             null_rule: metric.null_rule(),
@@ -107,7 +107,7 @@ impl MetricDefinition {
         (status = 200, description = "All metrics; there is only one page.", body = List<MetricDefinition>, example = json!({
             "items": [{
                 "id": "minutes_consumed", "definition_version": 1, "label": "Minutes consumed", "unit": "minutes",
-                "description": "Minutes that the providers meter.", "formula": "sum(minutes_consumed)", "anchor": "started_at",
+                "description": "Minutes that the providers meter.", "formula": "sum(minutes_consumed), of sessions where is_counted; unknown: minutes_consumed is null", "anchor": "started_at",
                 "additivity": "sum", "rows": "sessions",
                 "null_rule": "Sessions without minutes are in unknown_count and not in the sum.",
                 "applies_to": "providers that meter minutes", "providers": ["konpro", "realtimekit"],

@@ -28,7 +28,7 @@ const METRICS: &str = "resolved_sessions,unresolved_sessions,resolution_rate";
     responses(
         (status = 200, description = "The parts and the rate. As a table: a row for each bucket and group.", content(
             (Shaped = "application/json", example = json!(example())),
-            (String = "text/csv", example = "bucket_start,bucket_end,bucket_status,provider,resolved_sessions,resolved_sessions_unknown_count,resolved_sessions_reason,unresolved_sessions,unresolved_sessions_unknown_count,unresolved_sessions_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason\r\n2026-11-18T00:00:00+01:00,2026-11-19T00:00:00+01:00,complete,konvo,83,2,,28,2,,0.747747748,83,111,2,\r\n"),
+            (String = "text/csv", example = "bucket_start,local_date,bucket_end,bucket_status,bucket_is_partial,provider,resolved_sessions,resolved_sessions_unknown_count,resolved_sessions_reason,unresolved_sessions,unresolved_sessions_unknown_count,unresolved_sessions_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason\r\n2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete,false,konvo,83,2,,28,2,,0.747747748,83,111,2,\r\n"),
             (String = "application/x-ndjson"), (String = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The response has not changed."),

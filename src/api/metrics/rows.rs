@@ -56,11 +56,12 @@ fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
 /// List the rows behind a metric value
 ///
 /// The sessions, messages or presences behind a value of `/v1/metrics/query`, each with its contribution: all
-/// contributions together are the value, of a ratio divided by all denominators. Rows whose contribution is missing are
-/// marked `is_unknown`; sessions whose messages or participants were never read have no rows. Of a maximum, the rows
-/// are those present when it was first reached; of a percentile, the values it lies between; of distinct people, the
-/// first row of each. By time, oldest first. `rows_link` of a response links here. As a table, without
-/// `limit` and `cursor`, the response contains all rows; with one of them, a page.
+/// contributions together are the value, of a ratio divided by all denominators. Rows that lack their time or data of
+/// the metric, and sessions whose messages or participants were never fetched, are marked `is_unknown`; if their time
+/// is missing, they stand where their session began. Of a maximum, the rows are those present when it was first
+/// reached; of a percentile, the values it lies between; of distinct people, the first row of each. By time, oldest
+/// first. `rows_link` of a response links here. As a table, without `limit` and `cursor`, the response contains all
+/// rows; with one of them, a page.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, PageParameters, FormParameter),
@@ -150,6 +151,7 @@ fn row_columns(zone: Tz) -> Vec<Column<ContributingRow>> {
         contribution,
         denominator,
         is_unknown,
+        unknown_count,
     });
     with_local_date(columns, "at", zone, |row: &ContributingRow| row.at)
 }

@@ -8,7 +8,7 @@ use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::requires::Requires;
-use crate::query::metrics::time_column::{Attribution, STAY_UNKNOWN, TimeColumn};
+use crate::query::metrics::time_column::{Attribution, NO_END, STAY_UNKNOWN, TimeColumn};
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Metric {
     pub unit: &'static str,
     /// Meaning of the metric.
     pub description: &'static str,
-    /// Formula, over the views of `analytics`.
+    /// Formula, over the views of `analytics`; `whole_formula` adds the rows that it leaves out.
     pub formula: &'static str,
     /// Reasons for a null value, other than incomplete data.
     pub null_rule: &'static str,
@@ -166,12 +166,6 @@ impl Metric {
         self.any_column(&|column| column.of == table)
     }
 
-    /// Returns the reasons for a null value and for unknown rows, in words.
-    pub fn null_rule(&self) -> String {
-        let has_rule = self.is_of_sessions() && !self.is_along_time();
-        format!("{}{}", self.null_rule, if has_rule { self.time_column.unknown_rule() } else { "" })
-    }
-
     /// Returns whether it is read along time.
     pub fn is_along_time(&self) -> bool {
         matches!(self.measure, Measure::Peak | Measure::TimeAverage)
@@ -237,8 +231,12 @@ impl Metric {
 
     /// Returns the time that puts its rows into buckets in a query with this attribution.
     pub fn time_column_by(&self, attribution: Attribution) -> TimeColumn {
-        let is_by_end = attribution == Attribution::End && self.can_be_attributed(attribution);
-        if is_by_end { TimeColumn::EndedAt } else { self.time_column }
+        if self.is_by_end(attribution) { TimeColumn::EndedAt } else { self.time_column }
+    }
+
+    /// Returns whether its sessions are counted by their end because the query says so.
+    fn is_by_end(&self, attribution: Attribution) -> bool {
+        attribution == Attribution::End && self.can_be_attributed(attribution)
     }
 
     /// Returns the condition for rows whose time is unknown in a query with this attribution; of rows along time, for
@@ -247,7 +245,8 @@ impl Metric {
         match self.grain {
             Grain::Sessions if self.is_along_time() => TimeColumn::EndedAt.is_unknown(),
             Grain::Presences if self.is_along_time() => Some(STAY_UNKNOWN),
-            _ => self.time_column_by(attribution).is_unknown(),
+            _ if self.is_by_end(attribution) => Some(NO_END),
+            _ => self.time_column.is_unknown(),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod dimension;
 pub mod explain;
 pub mod filter;
 mod fold;
+pub mod formula;
 pub mod grain;
 pub mod measure;
 mod plan;
@@ -87,7 +88,6 @@ pub async fn answer(
         currency: currency.as_deref(),
     };
     let mut answer = response::assemble(&parts, (query, &findings), before)?;
-    response::order::arrange(query, &mut answer);
     answer.warnings.extend(unmatched::warnings(&reader, query, &answer).await?);
     Ok(answer)
 }

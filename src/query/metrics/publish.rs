@@ -27,6 +27,7 @@ pub async fn write_definitions(pool: &PgPool, now: DateTime<Utc>) -> Result<u64,
     let column = |of: fn(&Metric) -> &'static str| all.iter().map(|metric| of(metric)).collect::<Vec<&str>>();
     let versions: Vec<i32> = all.iter().map(|metric| i32::from(metric.version)).collect();
     let dimensions: Vec<String> = all.iter().map(|metric| dimensions(metric).join(",")).collect();
+    let formulas: Vec<String> = all.iter().map(|metric| metric.whole_formula()).collect();
     let rules: Vec<String> = all.iter().map(|metric| metric.null_rule()).collect();
     let written = sqlx::query!(
         "insert into ingest.metric_definitions as d (metric_id, definition_version, valid_from, label, description, unit,
@@ -54,7 +55,7 @@ pub async fn write_definitions(pool: &PgPool, now: DateTime<Utc>) -> Result<u64,
         &column(|metric| metric.description) as &[&str],
         &column(|metric| metric.unit) as &[&str],
         &column(|metric| metric.additivity().as_str()) as &[&str],
-        &column(|metric| metric.formula) as &[&str],
+        &formulas,
         &rules,
         &column(|metric| metric.time_column.as_str()) as &[&str],
         &column(|metric| metric.requires.code()) as &[&str],

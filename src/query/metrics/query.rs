@@ -123,6 +123,14 @@ impl MetricQuery {
         Self { range: *range, buckets: buckets.clone(), comparison: None, ..self.clone() }
     }
 
+    /// Returns the dimensions by whose groups values over the whole range are read only to order the groups: by a
+    /// metric, and over several buckets. Sub-totals by the same dimensions have these values too.
+    pub(super) fn ranked_by(&self) -> &[Dimension] {
+        let is_by_metric = matches!(self.order, Some(Order { by: OrderBy::Metric(_), .. }));
+        let is_needed = is_by_metric && self.buckets.len() > 1 && self.totals_by != self.dimensions;
+        if is_needed { &self.dimensions } else { &[] }
+    }
+
     /// Returns the view of the answer's rows.
     pub(super) fn rows_view(&self) -> View {
         View { dimensions: self.dimensions.clone(), is_whole: false }

@@ -54,6 +54,8 @@ pub(super) struct Findings {
     pub(super) rows: Extra,
     pub(super) totals: Extra,
     pub(super) subtotals: Extra,
+    /// The groups over the whole range, read to order them.
+    pub(super) ranking: Extra,
 }
 
 impl Scanned {
@@ -97,9 +99,11 @@ fn most_of(levels: &[(Group, ConcurrencyValue)]) -> Vec<(Group, ConcurrencyValue
 }
 
 impl Reader<'_> {
-    /// Reads the first pass: numbers by all dimensions of the query.
+    /// Reads the first pass: numbers by all dimensions of the query, and the coverage.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
-        run::scan(self.snapshot, query, self.sources, self.now).await
+        let mut scanned = run::scan(self.snapshot, query, self.sources, self.now).await?;
+        scanned.started.extend(run::partly_lacking(self.snapshot, query, self.sources, self.now).await?);
+        Ok(scanned)
     }
 
     /// Reads all other passes.
@@ -115,11 +119,22 @@ impl Reader<'_> {
         if is_told_by_buckets(query, &whole) {
             totals.exact = most_of(&rows.exact);
         }
-        let subtotals = match query.totals_by.as_slice() {
-            [] => Extra::default(),
-            dimensions => self.extra(query, &MetricQuery::whole_view(dimensions), &scanned, fold).await?,
-        };
-        Ok(Findings { scanned, rows, totals, subtotals })
+        let subtotals = self.over_range(query, &query.totals_by, &scanned, fold).await?;
+        let ranking = self.over_range(query, query.ranked_by(), &scanned, fold).await?;
+        Ok(Findings { scanned, rows, totals, subtotals, ranking })
+    }
+
+    async fn over_range(
+        &self,
+        query: &MetricQuery,
+        dimensions: &[Dimension],
+        scanned: &Scanned,
+        fold: Option<&Fold>,
+    ) -> Result<Extra, ReadError> {
+        match dimensions {
+            [] => Ok(Extra::default()),
+            dimensions => self.extra(query, &MetricQuery::whole_view(dimensions), scanned, fold).await,
+        }
     }
 
     /// Reads the data that a view needs besides the numbers of the first pass.

@@ -17,8 +17,9 @@ use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::concurrency::concurrency;
+use crate::query::metrics::sql::coverage::{self, started};
 use crate::query::metrics::sql::numbers::lacking;
-use crate::query::metrics::sql::value::{started, value};
+use crate::query::metrics::sql::value::value;
 use crate::query::snapshot::Snapshot;
 use crate::query::{ReadError, reading};
 
@@ -103,6 +104,21 @@ pub(super) async fn scan(
     now: DateTime<Utc>,
 ) -> Result<Scanned, ReadError> {
     read(snapshot, query, sources, now, Scan::all(query)).await
+}
+
+/// Reads the number of sessions that lack data in some of their rows alone, for the coverage.
+pub(super) async fn partly_lacking(
+    snapshot: &Snapshot,
+    query: &MetricQuery,
+    sources: &[&Source],
+    now: DateTime<Utc>,
+) -> Result<Vec<Started>, ReadError> {
+    let Some(statement) = coverage::partly_lacking(query, sources, now) else { return Ok(Vec::new()) };
+    let what = "the number of sessions that lack data in part";
+    let rows = statement.fetch_all(snapshot).await.map_err(reading(what))?;
+    let take =
+        |row: &PgRow| Ok(Started { source_id: row.try_get("source_id")?, count: 0, unknown: row.try_get("unknown")? });
+    rows.iter().map(take).collect::<Result<_, _>>().map_err(reading(what))
 }
 
 /// Reads only the metrics that are no sums and that are wanted.

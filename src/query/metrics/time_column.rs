@@ -10,6 +10,10 @@ use crate::query::metrics::grain::Grain;
 /// The start or the end of a presence is unknown. While its session runs, a presence without an end lasts until now.
 pub const STAY_UNKNOWN: Expr = expr!("(" JOINED_AT " is null or " LEFT_AT " is null and not " IS_PROVISIONAL ")");
 
+/// The session has no end: it runs, never started, or ended at an unknown time. Where sessions are counted by their
+/// end, these are unknown.
+pub const NO_END: Expr = expr!(ENDED_AT " is null");
+
 /// The time that puts a row into a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeColumn {

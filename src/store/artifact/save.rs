@@ -221,7 +221,8 @@ pub(super) async fn write_rows(
     Ok(people)
 }
 
-/// Stores the decision about a task whose content the database refused; its bytes are kept as rejects.
+/// Stores the decision about a task whose content the database refused; its bytes are kept as rejects,
+/// unless they name an erased person.
 pub async fn settle_refused(
     pool: &PgPool,
     context: &SaveContext<'_>,
@@ -235,11 +236,18 @@ pub async fn settle_refused(
         return Ok((Saved::ClaimLost, Progress::default()));
     }
     let stream_key = StreamKey { source_id: task.source_id, stream: task.stream };
-    let bodies = content.into_iter().flat_map(ArtifactPage::bodies);
+    let list = content.and_then(|content| match &content.artifact {
+        Artifact::Participants(list) => Some(ParticipantList::new(*context, list, content.is_whole_list)),
+        _ => None,
+    });
+    let people: Vec<&str> = list.iter().flat_map(ParticipantList::person_ids).collect();
+    let erased = Erased::read(&mut tx, task.source_id, &people).await?;
+    // a refused list leaves no rows by which an erased person would be found in its bytes
+    let bodies = content.filter(|_| erased.is_empty()).into_iter().flat_map(ArtifactPage::bodies);
     let rejects: Vec<Reject> = bodies.map(|(id, body)| reject::refused("artifact", body, id, false)).collect();
     let session = task.session.provider_session_id.as_str();
     reject::insert(&mut tx, stream_key, Some(session), &rejects, run_id, now).await?;
-    if Erased::read(&mut tx, task.source_id, &[]).await?.is_any {
+    if erased.is_any {
         redact(&mut tx, context.pseudonyms(), task.source_id, &[session], now).await?;
     }
     settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;

@@ -99,52 +99,40 @@ fn json_form(text: &str) -> String {
     form
 }
 
-/// Erases the bytes of records that were replaced or are gone, and that name the person.
-pub(super) async fn erase_records(
-    tx: &mut PgConnection,
-    work: &Work<'_>,
-    patterns: &Patterns,
-) -> Result<u64, StoreError> {
-    let erased = sqlx::query!(
-        "update ingest.raw_records r set body = '', erased_at = $3
-          where r.source_id = $1 and r.erased_at is null
-            and (r.gone_at is not null
-                 or exists (select from ingest.raw_records o
-                             where o.source_id = r.source_id and o.stream = r.stream
-                               and o.provider_record_id = r.provider_record_id
-                               and o.last_fetched_at > r.last_fetched_at))
-            and (encode(r.body, 'escape') ~ $2 or encode(r.body, 'escape') ~ $4)",
-        work.source_id.0,
-        patterns.identifiers.bytes,
-        work.now,
-        patterns.names.bytes,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("searching raw records for a person"))?;
-    Ok(erased.rows_affected())
+/// Defines an update that erases bytes which name a person: `$2` and `$4` are the patterns of identifiers and names.
+macro_rules! erasure {
+    ($(#[$doc:meta])+ $name:ident, $doing:literal, $sql:literal) => {
+        $(#[$doc])+
+        pub(super) async fn $name(tx: &mut PgConnection, work: &Work<'_>, patterns: &Patterns) -> Result<u64, StoreError> {
+            let Patterns { identifiers, names } = patterns;
+            let erased = sqlx::query!($sql, work.source_id.0, identifiers.bytes, work.now, names.bytes);
+            Ok(erased.execute(tx).await.map_err(StoreError::doing($doing))?.rows_affected())
+        }
+    };
 }
 
-/// Erases the bytes of records that could not be read, and that name the person.
-pub(super) async fn erase_rejects(
-    tx: &mut PgConnection,
-    work: &Work<'_>,
-    patterns: &Patterns,
-) -> Result<u64, StoreError> {
-    let erased = sqlx::query!(
-        "update ingest.rejects r
-            set body = '', resolved_at = coalesce(r.resolved_at, $3), resolution = coalesce(r.resolution, 'erased')
-          where r.source_id = $1 and (encode(r.body, 'escape') ~ $2 or encode(r.body, 'escape') ~ $4)",
-        work.source_id.0,
-        patterns.identifiers.bytes,
-        work.now,
-        patterns.names.bytes,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("searching rejects for a person"))?;
-    Ok(erased.rows_affected())
-}
+erasure!(
+    /// Erases the bytes of records that were replaced or are gone, and that name the person.
+    erase_records,
+    "searching raw records for a person",
+    "update ingest.raw_records r set body = '', erased_at = $3
+      where r.source_id = $1 and r.erased_at is null
+        and (r.gone_at is not null
+             or exists (select from ingest.raw_records o
+                         where o.source_id = r.source_id and o.stream = r.stream
+                           and o.provider_record_id = r.provider_record_id
+                           and o.last_fetched_at > r.last_fetched_at))
+        and (encode(r.body, 'escape') ~ $2 or encode(r.body, 'escape') ~ $4)"
+);
+
+erasure!(
+    /// Erases the bytes of records that could not be read, and that name the person.
+    erase_rejects,
+    "searching rejects for a person",
+    "update ingest.rejects r
+        set body = '', resolved_at = coalesce(r.resolved_at, $3), resolution = coalesce(r.resolution, 'erased')
+      where r.source_id = $1 and (encode(r.body, 'escape') ~ $2 or encode(r.body, 'escape') ~ $4)"
+);
 
 /// Rows in which a person was found, by table.
 #[derive(Debug, Default)]

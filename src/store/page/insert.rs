@@ -56,7 +56,7 @@ pub(super) async fn sessions(
         &columns.flow(|flow| flow.is_unanswered) as &[Option<bool>],
         &columns.last_roles() as &[Option<&str>],
         &columns.last_times() as &[Option<DateTime<Utc>>],
-        &columns.flow(|flow| flow.active_seconds) as &[Option<Decimal>],
+        &columns.active_seconds() as &[Option<Decimal>],
         &columns.flow(session_stats::replies) as &[Option<String>],
         &steps.ids,
         &steps.numbers,
@@ -86,6 +86,7 @@ pub(super) async fn sessions(
         &of.any(|s| s.provider_updated_at) as &[Option<DateTime<Utc>>],
         &records.iter().map(|r| &r.row_hash[..]).collect::<Vec<_>>() as &[&[u8]],
         &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
+        &columns.any(|s| s.untimed_message_count),
     )
     .fetch_all(tx)
     .await

@@ -17,13 +17,15 @@ with people as (
 ), counters as (
     insert into core.session_stats (source_id, session_id, message_count, user_message_count, assistant_message_count,
            user_word_count, assistant_word_count, first_response_seconds, turn_count, is_unanswered, last_sender_role,
-           last_message_at, active_seconds, reply_seconds)
+           last_message_at, active_seconds, reply_seconds, untimed_message_count)
     select $1, s.session_id, s.message_count, s.user_count, s.assistant_count, s.user_words, s.assistant_words,
-           s.first_response, s.turns, s.is_unanswered, s.last_role, s.last_at, s.active, s.replies::numeric[]
+           s.first_response, s.turns, s.is_unanswered, s.last_role, s.last_at, s.active, s.replies::numeric[],
+           s.untimed
       from unnest($13::bigint[], $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::numeric[],
-                  $20::int[], $21::bool[], $22::text[], $23::timestamptz[], $24::numeric[], $25::text[])
+                  $20::int[], $21::bool[], $22::text[], $23::timestamptz[], $24::numeric[], $25::text[],
+                  $54::int[])
            s (session_id, message_count, user_count, assistant_count, user_words, assistant_words, first_response,
-              turns, is_unanswered, last_role, last_at, active, replies)
+              turns, is_unanswered, last_role, last_at, active, replies, untimed)
 ), steps as (
     insert into core.trail_steps (source_id, session_id, step_number, step_type, step)
     select $1, t.session_id, t.step_number, t.step_type, t.step::json

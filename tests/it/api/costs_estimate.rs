@@ -92,3 +92,19 @@ async fn an_estimate_refuses_cards_of_another_scenario() {
     assert_eq!(told, expected);
     assert!(faults[0]["detail"].as_str().unwrap().contains("`dear`"), "{problem:#}");
 }
+
+#[tokio::test]
+async fn an_estimate_without_cards_asks_for_them() {
+    let api = priced().await;
+    let faults = async |body: Value| {
+        let (status, problem) = api.send_json("POST", "/v1/costs/estimate", &[], &body).await;
+        assert_eq!(status, 422, "{problem:#}");
+        let faults = problem["errors"].as_array().unwrap().iter();
+        faults.map(|fault| (fault["pointer"].clone(), fault["code"].clone())).collect::<Vec<_>>()
+    };
+    let told = faults(json!({"range": "this_month"})).await;
+    assert_eq!(told, [(json!("/cards"), json!("missing_field"))]);
+    // a name that no stored card has
+    let told = faults(json!({"range": "this_month", "scenario": "cheap"})).await;
+    assert_eq!(told, [(json!("/scenario"), json!("no_cards"))]);
+}

@@ -13,9 +13,9 @@ async fn metric_values_are_csv_to_the_letter() {
     let path = format!("{DAY}&{WELL}");
     let csv = api.send("GET", &path, &[("accept", "text/csv; header=present, application/json;q=0.5")]).await;
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
-    let bucket = "2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete";
+    let bucket = "2026-11-17T23:00:00.000000Z,2026-11-18,2026-11-18T23:00:00.000000Z,complete,false";
     let expected = [
-        "bucket_start,local_date,bucket_end,bucket_status,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason".to_owned(),
+        "bucket_start,local_date,bucket_end,bucket_status,bucket_is_partial,provider,minutes_consumed,minutes_consumed_unknown_count,minutes_consumed_reason,resolution_rate,resolution_rate_numerator,resolution_rate_denominator,resolution_rate_unknown_count,resolution_rate_reason".to_owned(),
         format!("{bucket},konpro,12.6,,,,,,,not_applicable"),
         format!("{bucket},konvo,,,not_applicable,0.666666667,2,3,1,"),
         format!("{bucket},realtimekit,140.75,,,,,,,not_applicable"),
@@ -35,6 +35,46 @@ async fn metric_values_are_csv_to_the_letter() {
     for answer in [&json, &csv, &again] {
         assert!(answer.headers.get_all("vary").iter().any(|value| value == "accept"), "{:?}", answer.headers);
     }
+}
+
+#[tokio::test]
+async fn a_table_states_which_buckets_are_cut_and_has_all_previous_values() {
+    let api = Api::new().await;
+    let cut = "/v1/metrics/query?metrics=sessions&granularity=day&from=2026-11-18T12:00:00Z&to=2026-11-20&zone=UTC";
+    let csv = api.send("GET", cut, &[("accept", "text/csv")]).await;
+    let lines: Vec<&str> = csv.text.lines().collect();
+    assert!(lines[1].starts_with("2026-11-18T12:00:00.000000Z,2026-11-18,2026-11-19T00:00:00.000000Z,"));
+    assert!(lines[1].contains(",true,"), "{}", csv.text);
+    assert!(lines[2].starts_with("2026-11-19T00:00:00.000000Z,2026-11-19,2026-11-20T00:00:00.000000Z,"));
+    assert!(lines[2].contains(",false,"), "{}", csv.text);
+    // October has a day that November lacks
+    sqlx::raw_sql("update core.sessions set started_at = '2026-10-31 09:00Z' where session_id = 31")
+        .execute(api.pool())
+        .await
+        .unwrap();
+    let month = "/v1/metrics/query?metrics=sessions,resolution_rate&dimensions=provider&granularity=day&compare=previous_period\
+                 &elapsed=full&from=2026-11-01&to=2026-12-01&zone=UTC";
+    let json = api.get(month).await;
+    let unmatched = json["unmatched_previous"].as_array().unwrap();
+    assert_eq!(unmatched.len(), 3, "31 October of each provider");
+    let table = api.send("GET", month, &[("accept", "application/x-ndjson")]).await;
+    let rows: Vec<Value> = table.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), json["rows"].as_array().unwrap().len() + 3);
+    for (row, expected) in rows[rows.len() - 3..].iter().zip(unmatched) {
+        assert_eq!(
+            (&row["bucket_start"], &row["bucket_is_partial"], &row["sessions"]),
+            (&Value::Null, &Value::Null, &Value::Null)
+        );
+        assert_eq!(row["previous_bucket_start"], "2026-10-31T00:00:00Z");
+        assert_eq!(row["provider"], expected["dimensions"]["provider"]);
+        assert_eq!(row["sessions_previous"], expected["values"]["sessions"]["value"]);
+        assert_eq!(row["resolution_rate_previous_reason"], expected["values"]["resolution_rate"]["reason"]);
+    }
+    let previous: i64 = rows.iter().filter_map(|row| row["sessions_previous"].as_i64()).sum();
+    assert_eq!(json["totals"]["sessions"]["previous"], previous);
+    assert!(previous > 0, "the chat of 31 October");
+    let parquet = api.send("GET", &format!("{month}&format=parquet"), &[]).await;
+    assert_eq!(parquet.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -118,8 +158,8 @@ async fn rows_behind_a_value_are_a_table_too() {
     let path = "/v1/metrics/rows?metrics=sessions&source=konpro-eu&from=2026-11-18&to=2026-11-19&limit=1";
     let csv = api.send("GET", path, &[("accept", "text/csv")]).await;
     let expected = [
-        "at,local_date,session_id,source,provider,provider_session_id,session_kind,session_state,outcome,channel,row_id,contribution,denominator,is_unknown",
-        "2026-11-18T09:00:00.000000Z,2026-11-18,21,konpro-eu,konpro,id-21,avatar,ended,not_applicable,,,1,,false",
+        "at,local_date,session_id,source,provider,provider_session_id,session_kind,session_state,outcome,channel,row_id,contribution,denominator,is_unknown,unknown_count",
+        "2026-11-18T09:00:00.000000Z,2026-11-18,21,konpro-eu,konpro,id-21,avatar,ended,not_applicable,,,1,,false,",
         "",
     ];
     assert_eq!(csv.text, expected.join("\r\n"));

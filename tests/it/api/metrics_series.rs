@@ -102,6 +102,25 @@ async fn groups_are_ordered_and_limited_and_totals_are_of_all() {
 }
 
 #[tokio::test]
+async fn an_order_adds_nothing_to_an_answer_that_was_not_requested() {
+    let api = Api::new().await;
+    let path = format!(
+        "{QUERY}?metrics=sessions&dimensions=provider,channel&granularity=day&{WELL}&from=2026-11-17&to=2026-11-20"
+    );
+    let ordered = api.get(&format!("{path}&order_by=-sessions")).await;
+    assert_eq!((&ordered["subtotals"], &ordered["query"]["totals_by"]), (&Value::Null, &Value::Null));
+    let plain = api.get(&path).await;
+    assert_eq!(ordered.as_object().unwrap().len(), plain.as_object().unwrap().len());
+    // sub-totals of other groups may be requested beside it, and do not change the order
+    let both = api.get(&format!("{path}&order_by=-sessions&totals_by=provider")).await;
+    assert_eq!(both["rows"], ordered["rows"]);
+    assert_eq!(both["query"]["totals_by"], json!(["provider"]));
+    assert_eq!(both["subtotals"].as_array().unwrap().len(), 3);
+    let same = api.get(&format!("{path}&order_by=-sessions&totals_by=provider,channel")).await;
+    assert_eq!(same["rows"], ordered["rows"]);
+}
+
+#[tokio::test]
 async fn a_missing_value_takes_no_place_among_the_greatest_unless_requested() {
     let api = Api::new().await;
     let path = format!("{QUERY}?metrics=sessions&dimensions=channel&{WELL}&from=2026-11-17&to=2026-11-20&shape=series");

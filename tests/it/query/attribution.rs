@@ -138,3 +138,78 @@ async fn only_running_sessions_are_spread_until_now() {
     let problem = api.problem(&format!("{path}&attribution=spread&dimensions=local_hour"), 422).await;
     assert_eq!(problem["errors"][0]["code"], "not_groupable");
 }
+
+#[tokio::test]
+async fn sessions_without_an_end_are_unknown_where_they_began_if_counted_by_their_end() {
+    let api = world().await;
+    run(
+        &api,
+        "insert into core.sessions (session_id, created_at, started_at, first_seen_at, last_changed_at, source_id, provider,
+                session_kind, session_state, outcome, provider_session_id, row_hash, raw_hash) overriding system value
+         values (891, '2026-11-02Z', '2026-11-02 12:00Z', '2026-11-02Z', '2026-11-02Z', 8, 'konvo', 'chat', 'never_started', 'open', 'a', '', ''),
+                (892, '2026-11-03Z', '2026-11-03 12:00Z', '2026-11-03Z', '2026-11-03Z', 8, 'konvo', 'chat', 'unknown', 'unknown', 'b', '', '')",
+    )
+    .await;
+    let chats = format!("source=konvo-lab&{NOVEMBER}&attribution=end");
+    let by_day = api.get(&format!("/v1/metrics/query?metrics=sessions,elapsed_minutes&granularity=day&{chats}")).await;
+    // 81, 82, 83 and 85 have ended; 84 is open, 86 runs, 891 never started, and when 892 ended is not known
+    assert_eq!(by_day["totals"]["sessions"], json!({"value": 4, "unknown_count": 4}));
+    // 24 hours, 30 minutes, 10 minutes and an hour
+    assert_eq!(by_day["totals"]["elapsed_minutes"], json!({"value": 1540, "unknown_count": 4}));
+    assert_eq!(by_day["coverage"]["unknown"], 4);
+    let told = |day: &str| row(&by_day, &json!({}), day)["values"]["sessions"].clone();
+    assert_eq!(told("2026-11-02"), json!({"value": null, "reason": "unknown", "unknown_count": 1}));
+    assert_eq!(told("2026-11-03"), json!({"value": 2, "unknown_count": 1}));
+    assert_eq!(told("2026-11-12"), json!({"value": null, "reason": "unknown", "unknown_count": 1}));
+    let explained = api.get(&format!("/v1/metrics/explain?metrics=sessions&{chats}")).await;
+    let (classes, figure) = (&explained["classes"], &explained["figure"]);
+    let class = |name: &str| classes[name].as_i64().unwrap();
+    // 88 is deleted
+    assert_eq!(["rows", "counted", "unknown", "deleted"].map(class), [9, 4, 4, 1]);
+    assert_eq!(figure, &by_day["totals"]["sessions"]);
+    let rows = api.get(&format!("/v1/metrics/rows?metrics=sessions&{chats}")).await;
+    let rows = rows["items"].as_array().unwrap().iter();
+    let rows: Vec<(i64, &str, bool)> = rows
+        .map(|row| {
+            let at = row["at"].as_str().unwrap();
+            (row["session_id"].as_i64().unwrap(), at, row["is_unknown"].as_bool().unwrap())
+        })
+        .collect();
+    let expected = [
+        (891, "2026-11-02T12:00:00Z", true),
+        (83, "2026-11-03T08:10:00Z", false),
+        (81, "2026-11-03T10:00:00Z", false),
+        (892, "2026-11-03T12:00:00Z", true),
+        (82, "2026-11-05T09:30:00Z", false),
+        (84, "2026-11-12T10:00:00Z", true),
+        (85, "2026-11-19T16:00:00Z", false),
+        (86, "2026-11-20T11:00:00Z", true),
+    ];
+    assert_eq!(rows, expected);
+    // what is only about sessions that are over leaves the others out
+    let length = api.get(&format!("/v1/metrics/query?metrics=average_session_duration_seconds&{chats}")).await;
+    assert_eq!(length["totals"]["average_session_duration_seconds"]["unknown_count"], 2, "891 and 892");
+}
+
+#[tokio::test]
+async fn a_session_spread_over_many_buckets_is_still_one() {
+    let api = world().await;
+    // 1,918 quarters of an hour and 639 s, of each of which the twelfth digit would be rounded in the same direction
+    run(
+        &api,
+        "insert into core.sessions (session_id, created_at, started_at, ended_at, first_seen_at, last_changed_at, source_id, provider,
+                session_kind, session_state, outcome, duration_seconds, provider_session_id, row_hash, raw_hash) overriding system value
+         values (893, '2026-09-02Z', '2026-09-02Z', timestamptz '2026-09-02Z' + interval '1726839 s', '2026-09-02Z', '2026-09-02Z', 8, 'konvo', 'chat',
+                 'ended', 'resolved', 1726839, 'a', '', '')",
+    )
+    .await;
+    let range = range("2026-09-02T00:00:00Z", "2026-09-22T00:00:00Z");
+    let ids = ["sessions", "elapsed_minutes"];
+    let told = async |cut_by| ask(&api, &ids, "konvo-lab", Attribution::Spread, cut_by, range).await;
+    let (whole, parts) = (told(Granularity::None).await, told(Granularity::FifteenMinutes).await);
+    assert_eq!(whole["totals"]["sessions"], json!({"value": 1}));
+    assert_eq!(whole["totals"], whole["rows"][0]["values"]);
+    assert_eq!(whole["totals"], parts["totals"]);
+    let of = |row: &Value| Decimal::from_str_exact(&row["values"]["sessions"]["value"].to_string()).unwrap();
+    assert!(parts["rows"].as_array().unwrap().iter().all(|row| of(row).scale() <= 9));
+}

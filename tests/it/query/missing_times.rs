@@ -112,6 +112,71 @@ async fn analysts_are_given_the_same_unknown_rows() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+#[tokio::test]
+async fn a_session_of_which_one_row_lacks_its_time_is_not_covered() {
+    let world = missing_world().await;
+    let api = world.api().await;
+    let coverage = async |question: &str| {
+        let answer = api.ok(&format!("/v1/metrics/query?metrics={question}&{MAY}")).await;
+        let count = |name: &str| answer["coverage"][name].as_i64().expect("a number");
+        (count("eligible"), count("not_applicable"), count("unknown"))
+    };
+    // a message of 402, 403 and 405 lacks its time; those of 404 and 406 were never fetched; 401 has none
+    assert_eq!(coverage("messages").await, (5, 1, 5));
+    assert_eq!(coverage("messages&granularity=day&dimensions=sender_role").await, (5, 1, 5));
+    assert_eq!(coverage("messages&source=konvo-main").await, (3, 0, 3));
+    // a presence of 405 began at an unknown time, and another has no report
+    assert_eq!(coverage("participants").await, (2, 4, 2));
+    assert_eq!(coverage("audio_mos_avg").await, (2, 4, 2));
+    assert_eq!(coverage("peak_concurrent_participants").await, (2, 4, 2));
+    // no session counts twice; 401 has no minutes
+    assert_eq!(coverage("messages,participants,minutes_consumed").await, (6, 0, 6));
+    assert_eq!(coverage("sessions").await, (6, 0, 0));
+    sqlx::raw_sql("update core.messages set sent_at = '2025-05-07 09:00Z' where session_id = 403")
+        .execute(&world.db.pool)
+        .await
+        .expect("written");
+    assert_eq!(coverage("messages").await, (5, 1, 4));
+}
+
+#[tokio::test]
+async fn a_row_without_a_time_is_listed_where_its_session_began() {
+    let world = missing_world().await;
+    let api = world.api().await;
+    let rows = api.ok(&format!("/v1/metrics/rows?metrics=messages&{MAY}")).await;
+    let rows: Vec<(i64, Option<&str>, &str, i64, Option<i64>)> = rows["items"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| {
+            let contribution = row["contribution"].as_i64().expect("a number");
+            let id = row["session_id"].as_i64().expect("a number");
+            (
+                id,
+                row["row_id"].as_str(),
+                row["at"].as_str().expect("a time"),
+                contribution,
+                row["unknown_count"].as_i64(),
+            )
+        })
+        .collect();
+    let expected = [
+        (402, Some("402-0"), "2025-05-06T10:00:00Z", 1, None),
+        (402, Some("402-1"), "2025-05-06T10:00:00Z", 0, Some(1)),
+        (402, Some("402-2"), "2025-05-06T10:00:00Z", 0, Some(1)),
+        (402, Some("402-3"), "2025-05-06T10:05:00Z", 1, None),
+        (403, Some("403-0"), "2025-05-07T09:00:00Z", 0, Some(1)),
+        (403, Some("403-1"), "2025-05-07T09:00:00Z", 0, Some(1)),
+        (404, None, "2025-05-08T12:00:00Z", 0, Some(1)),
+        (405, Some("405-0"), "2025-05-09T08:00:00Z", 0, Some(1)),
+        (406, None, "2025-05-10T08:00:00Z", 0, Some(1)),
+    ];
+    assert_eq!(rows, expected);
+    // a peak of which nothing is known has unknown rows alone
+    let peak = api.ok("/v1/metrics/rows?metrics=peak_concurrent_sessions&from=2025-05-05&to=2025-05-06&zone=UTC").await;
+    assert_eq!((&peak["items"][0]["session_id"], &peak["items"][0]["is_unknown"]), (&json!(401), &json!(true)));
+}
+
 /// Returns a count of the rows in scope of a metric, by its rows and its anchor; `None`: counted in no other way.
 fn rows_in_scope(rows: &str, anchor: &str, (from, to): (&str, &str)) -> Option<String> {
     let within = |at: &str| format!("{at} >= '{from}' and {at} < '{to}'");
@@ -203,6 +268,7 @@ async fn each_row_in_scope_is_counted_or_unknown_or_excluded_for_a_reason() {
                     faults.push(format!("{id} from {from}: {all} rows are in scope, not {classes}"));
                 }
             }
+            faults.extend(faults_of_rows(&api, &id, &explained).await);
             let is_count_below = additivity == "ratio_of_sums"
                 && ["resolution_rate", "handoff_rate", "never_started_rate"].contains(&id.as_str());
             if is_count_below && number(&figure["denominator"]) != Some(decimal(&count("counted").to_string())) {
@@ -212,6 +278,29 @@ async fn each_row_in_scope_is_counted_or_unknown_or_excluded_for_a_reason() {
     }
     assert!(compared > 120, "only {compared} were compared");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Compares the rows of the drill-down with the classes of the value: each counted row and each unknown one is listed.
+async fn faults_of_rows(api: &Api, id: &str, explained: &Value) -> Vec<String> {
+    let link = explained["rows"].as_str().expect("a link");
+    if !link.starts_with("/v1/metrics/rows") {
+        return Vec::new(); // rows that belong to no session
+    }
+    let listed = api.ok(&format!("{link}&limit=1000")).await;
+    let rows = listed["items"].as_array().expect("rows");
+    let unknown: i64 = rows.iter().filter_map(|row| row["unknown_count"].as_i64()).sum();
+    let known = rows.iter().filter(|row| row["is_unknown"] == false).count();
+    let counted = explained["classes"]["counted"].as_u64().expect("a number");
+    let mut faults = Vec::new();
+    if unknown != explained["figure"]["unknown_count"].as_i64().unwrap_or(0) {
+        faults.push(format!("{id}: {unknown} unknown rows are listed beside {}", explained["figure"]));
+    }
+    // of a peak, the rows of the instant at which it was reached are listed; of people, one for a person in a session
+    let is_of_people = ["unique_people", "new_people", "returning_people", "identified_rate"].contains(&id);
+    if !is_along_time(id) && !is_of_people && u64::try_from(known).ok() != Some(counted) {
+        faults.push(format!("{id}: {known} known rows are listed of {}", explained["classes"]));
+    }
+    faults
 }
 
 fn is_along_time(id: &str) -> bool {

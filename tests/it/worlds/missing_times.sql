@@ -35,10 +35,10 @@ values (3, 402, 0, '2025-05-06 10:00Z', 'user', '402-0', 3, 9, 'a'), (3, 402, 1,
 -- Messages without a time come last. So the reply of 402 is that of 10:05, and the reply of 403 came at an unknown time.
 insert into core.session_stats (source_id, session_id, message_count, user_message_count, assistant_message_count, user_word_count,
                                 assistant_word_count, first_response_seconds, last_message_at, turn_count, is_unanswered,
-                                last_sender_role, active_seconds, reply_seconds)
-values (3, 402, 4, 2, 2, 5, 9, 300, '2025-05-06 10:05Z', 1, false, 'user', 300, '{300}'),
-       (3, 403, 2, 1, 1, 1, 1, null, null, 1, false, 'assistant', 0, '{}'),
-       (1, 405, 1, null, null, null, null, null, null, null, null, null, null, null);
+                                last_sender_role, active_seconds, reply_seconds, untimed_message_count)
+values (3, 402, 4, 2, 2, 5, 9, 300, '2025-05-06 10:05Z', 1, false, 'user', 300, '{300}', 2),
+       (3, 403, 2, 1, 1, 1, 1, null, null, 1, false, 'assistant', null, '{}', 2),
+       (1, 405, 1, null, null, null, null, null, null, null, null, null, null, null, 1);
 insert into core.participants (participant_id, source_id, session_id, provider_participant_id, person_id, joined_at, left_at, duration_ms,
                                preset_name, is_rejoin) overriding system value
 values (401, 1, 405, 'a', 'person-ada', '2025-05-09 08:00Z', '2025-05-09 09:00Z', 3600000, 'host', false),

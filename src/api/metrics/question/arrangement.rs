@@ -75,23 +75,3 @@ fn order(said: &Said, metrics: &[&'static Metric], dimensions: &[Dimension], fau
     }
     by.map(|by| Order { by, is_descending })
 }
-
-/// Returns the dimensions of the sub-totals. Groups that are ordered by a metric need its value over the whole range.
-pub(super) fn totals_by(
-    raw_query: &RawQuery,
-    arrangement: Arrangement,
-    dimensions: &[Dimension],
-    totals_by: Vec<Dimension>,
-    faults: &mut Faults,
-) -> Vec<Dimension> {
-    let is_needed = matches!(arrangement.order, Some(Order { by: OrderBy::Metric(_), .. }));
-    let is_other = |totals_by: &[Dimension]| dimensions.iter().any(|dimension| !totals_by.contains(dimension));
-    if !is_needed || dimensions.is_empty() {
-        return totals_by;
-    }
-    if let Some(said) = raw_query.totals_by.first().filter(|_| is_other(&totals_by)) {
-        let detail = "With `order_by` of a metric, the sub-totals are those of the groups: omit `totals_by`.";
-        faults.note(&said.at, "conflicting_parameters", detail);
-    }
-    dimensions.to_vec()
-}

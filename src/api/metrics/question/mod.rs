@@ -69,7 +69,6 @@ pub(crate) async fn understand(
     shape::check_groups(raw_query, &metrics, &dimensions, &mut faults);
     let arrangement = arrangement::read(raw_query, &metrics, &dimensions, &mut faults);
     let totals_by = shape::totals_by(raw_query, &dimensions, &mut faults);
-    let totals_by = arrangement::totals_by(raw_query, arrangement, &dimensions, totals_by, &mut faults);
     let top = shape::top(raw_query, &metrics, &dimensions, &mut faults);
     let attribution =
         raw_query.attribution.as_ref().and_then(|said| attribution(said, &metrics, &dimensions, &mut faults));

@@ -31,7 +31,7 @@ pub(crate) struct GranularityParameter {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShapeParameters {
     /// Bucket in which a session across several buckets counts. Default: `start`. Messages, joins and completions
-    /// count where they happened.
+    /// count where they happened. With `end`, sessions without an end are in `unknown_count` where they began.
     #[param(example = "start")]
     attribution: Option<String>,
     /// Period to compare with: `previous_period` (as long as the range; for whole months, months),

@@ -116,6 +116,17 @@ impl Expr {
         })
     }
 
+    /// Returns its text with the names of columns alone, for readers.
+    pub fn unqualified(self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => (*text).to_owned(),
+            Piece::Column(column) if column.of == Table::Elsewhere => column.to_string(),
+            Piece::Column(column) => column.name.to_owned(),
+            Piece::Part(part) => part.unqualified(),
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
     /// Returns whether it uses a column of a table.
     pub fn reads(self, table: Table) -> bool {
         self.any(&|column| column.of == table)

@@ -50,6 +50,7 @@ columns! {
         TURN_COUNT turn_count;
         IS_UNANSWERED is_unanswered;
         ACTIVE_SECONDS active_seconds;
+        UNTIMED_MESSAGE_COUNT untimed_message_count;
         LAST_MESSAGE_AT last_message_at;
         LAST_SENDER_ROLE last_sender_role;
         IS_CONNECTED is_connected;

@@ -56,8 +56,8 @@ pub struct Explanation {
     pub currency: Option<String>,
     /// Meaning of the metric.
     pub description: &'static str,
-    /// Formula of the value.
-    pub formula: &'static str,
+    /// Formula of the value, with the rows that it leaves out and those that are unknown.
+    pub formula: String,
     /// Reasons for a null value, besides data that is not complete yet.
     pub null_rule: String,
     /// The range, and how far it is proven.
@@ -123,7 +123,7 @@ pub async fn explain(
         unit: metric.unit,
         currency: currency(snapshot, &subject.query.metrics).await?,
         description: metric.description,
-        formula: metric.formula,
+        formula: metric.whole_formula(),
         null_rule: metric.null_rule(),
         bucket: TimeBucket {
             start: in_zone(zone, subject.query.range.from),
@@ -147,7 +147,7 @@ pub async fn explain(
 /// rows appears as a comment, and makes the value null where it is null.
 fn shown(subject: &Subject<'_>, figure: &Value, now: DateTime<Utc>) -> String {
     let metric = subject.metric;
-    let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.formula);
+    let header = format!("-- {} ({}): {}\n", metric.label, metric.id, metric.whole_formula());
     let note = match figure.reason {
         Some(reason) if subject.telling.is_empty() => {
             return format!("{header}-- {reason}: no selected source has a value\nselect null::numeric as value;\n");

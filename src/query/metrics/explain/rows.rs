@@ -46,7 +46,8 @@ impl RowPosition {
 /// A session, message or presence that contributes to a value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ContributingRow {
-    /// The time that puts the row into the range: the metric's anchor.
+    /// The time that puts the row into the range: the metric's anchor or, where that is not known, the start of its
+    /// session.
     pub at: DateTime<Utc>,
     /// The session; see `/v1/sessions/{session_id}`.
     pub session_id: i64,
@@ -78,8 +79,11 @@ pub struct ContributingRow {
     /// For a ratio: contribution to the denominator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator: Option<Number>,
-    /// Whether the row lacks the data that the metric needs.
+    /// Whether the row lacks its time or data that the metric needs, or is a session whose rows were never fetched.
     pub is_unknown: bool,
+    /// Missing values of the row, if it `is_unknown`; all of them add up to the `unknown_count` of the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_count: Option<i64>,
     /// The end of a page whose last row is this one.
     #[serde(skip)]
     pub position: RowPosition,
@@ -97,11 +101,11 @@ pub async fn rows(
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let behind = subject.behind(known_at);
     let contributions = if subject.metric.is_along_time() {
-        let Some(range) = present_range(snapshot, subject, known_at).await? else { return Ok(Vec::new()) };
-        behind.present(range)
+        behind.present_or_unknown(present_range(snapshot, subject, known_at).await?)
     } else {
-        behind.contributions()
+        Some(behind.contributions())
     };
+    let Some(contributions) = contributions else { return Ok(Vec::new()) };
     let after = after.map(|row| (row.at, row.source_id, row.session_id, row.row_id));
     let found = Behind::page(contributions, after, limit).fetch_all(snapshot).await;
     let found = found.map_err(reading("the rows of a metric value"))?;
@@ -138,6 +142,7 @@ fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<Contributi
     let (at, source_id, session_id) = (row.try_get("at")?, row.try_get("source_id")?, row.try_get("session_id")?);
     let row_id: String = row.try_get("row_id")?;
     let denominator = row.try_get::<Option<Decimal>, _>("known")?.unwrap_or_default();
+    let unknown = Some(row.try_get::<i64, _>("unknown")?).filter(|unknown| *unknown > 0);
     Ok(ContributingRow {
         at,
         session_id,
@@ -151,7 +156,8 @@ fn take(row: &PgRow, is_ratio: bool, carried: &mut Decimal) -> Result<Contributi
         row_id: Some(row_id.clone()).filter(|id| !id.is_empty()),
         contribution: Number(given),
         denominator: is_ratio.then_some(Number(denominator)),
-        is_unknown: row.try_get::<i64, _>("unknown")? > 0,
+        is_unknown: unknown.is_some(),
+        unknown_count: unknown,
         position: RowPosition { at, source_id, session_id, row_id, carried: carried.to_string() },
     })
 }

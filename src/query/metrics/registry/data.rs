@@ -56,7 +56,7 @@ pub(super) static METRICS: [Metric; 6] = [
         label: "Unknown values",
         unit: "records",
         description: "Records with a value outside the list of known values, by the time at which the value was first seen.",
-        formula: "sum(record_count) of analytics.provider_drift where kind = 'unknown_value'",
+        formula: "sum(record_count) of analytics.provider_drift",
         time_column: TimeColumn::FirstSeenAt,
         grain: Grain::Drift,
         measure: Measure::Total(Term::Sum(RECORD_COUNT)),

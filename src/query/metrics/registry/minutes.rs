@@ -84,11 +84,14 @@ pub(super) static METRICS: [Metric; 10] = [
         label: "Active minutes",
         description: "Active time of chats: the gaps between their messages, each counted as at most 5 minutes. A chat of three days is thus comparable with one of ten minutes; a single message is 0.",
         formula: "sum(active_seconds) / 60",
-        null_rule: "Chats whose messages were never fetched are in unknown_count and not in the sum; if no chat has any, the value is null.",
+        null_rule: "Chats whose messages were never fetched, or of whose messages no two have a time, are in unknown_count and not in the sum; if no chat has any, the value is null. A chat of which some messages lack a time is in unknown_count, and the gaps that are known are in the sum.",
+        version: 2,
         requires: Requires::Chats,
         measure: Measure::Total(Term::Minutes(ACTIVE_SECONDS)),
         about: Some(IS_CHAT),
         known: Known::Has(ACTIVE_SECONDS),
+        // a single message has no gap
+        is_partial: Some(expr!(UNTIMED_MESSAGE_COUNT " > 0 and " MESSAGE_COUNT " > 1")),
         ..MINUTES
     },
     Metric {

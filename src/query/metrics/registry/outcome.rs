@@ -182,10 +182,12 @@ pub(super) static METRICS: [Metric; 16] = [
         label: "Closing lag, median",
         description: "Half of the sessions completed in the range were completed no later than this after their last message: it distinguishes work from a timer that closes sessions.",
         formula: "percentile_cont(0.5) of completed_at - last_message_at",
-        null_rule: "Completed sessions without a message that has a time are in unknown_count.",
+        null_rule: "Completed sessions without a message that has a time are in unknown_count; so are those of which some messages lack a time, measured from the last that has one.",
+        version: 3,
         measure: Measure::Percentile("0.5", expr!("extract(epoch from " COMPLETED_AT " - " LAST_MESSAGE_AT ")")),
         about: None,
         known: Known::Has(LAST_MESSAGE_AT),
+        is_partial: Some(expr!(UNTIMED_MESSAGE_COUNT " > 0")),
         ..TIME_TO_RESOLUTION
     },
     Metric {

@@ -5,7 +5,7 @@
 
 pub mod answer;
 pub mod hour_of_week;
-pub(super) mod order;
+mod order;
 pub mod request_echo;
 pub(super) mod rows_link;
 pub mod series;
@@ -59,14 +59,17 @@ pub(crate) fn assemble(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>
         return Err(ReadError::TooManyRows { rows: count, max: MAX_ROWS });
     }
     let totals = Compared::of(parts, &MetricQuery::whole_view(&[]), now, before, |findings| &findings.totals);
-    let view = MetricQuery::whole_view(&query.totals_by);
-    let subtotals = (!query.totals_by.is_empty())
-        .then(|| Compared::of(parts, &view, now, before, |findings| &findings.subtotals).rows(parts));
+    let over_range = |dimensions: &[Dimension], extra: for<'f> fn(&'f Findings) -> &'f Extra| {
+        let view = MetricQuery::whole_view(dimensions);
+        (!dimensions.is_empty()).then(|| Compared::of(parts, &view, now, before, extra).rows(parts))
+    };
+    let subtotals = over_range(&query.totals_by, |findings| &findings.subtotals);
+    let ranking = over_range(query.ranked_by(), |findings| &findings.ranking);
     let whole = findings.totals.scanned.as_ref().unwrap_or(&findings.scanned);
     let bases = totals.now.bases();
     let mut warnings = warnings::of_data(query, parts.sources, &bases, rows.now.has_mixed_cells());
     warnings.extend(warnings::of_comparison(query, totals.before_status(), parts.now));
-    Ok(Answer {
+    let mut answer = Answer {
         rows: rows.rows(parts),
         unmatched_previous: rows.unmatched(),
         totals: totals.total(),
@@ -80,7 +83,9 @@ pub(crate) fn assemble(parts: &Parts<'_>, now: Read<'_>, before: Option<Read<'_>
         freshness: Freshness::over(parts.catalog, &query.telling(parts.sources), Some(query.range), parts.now),
         definitions: query.metrics.iter().map(|metric| (metric.id, metric.version)).collect(),
         query: request_echo(query),
-    })
+    };
+    order::arrange(query, &mut answer, ranking.as_deref());
+    Ok(answer)
 }
 
 /// A view of a query and of the period it is compared with.
@@ -235,7 +240,7 @@ impl<'a> Compared<'a> {
 fn dimensions_of<'a>(view: &View, query: &'a MetricQuery) -> &'a [Dimension] {
     match view.dimensions.len() {
         0 => &[],
-        _ if view.is_whole => &query.totals_by,
+        _ if view.is_whole && view.dimensions == query.totals_by => &query.totals_by,
         _ => &query.dimensions,
     }
 }

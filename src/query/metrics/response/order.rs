@@ -11,8 +11,9 @@ use crate::query::metrics::response::answer::{Answer, MetricRow, Warning};
 /// Code of the warning that groups are left out.
 pub(super) const GROUPS_LEFT_OUT: &str = "groups_left_out";
 
-/// Orders the groups of an answer, and leaves out those beyond the limit.
-pub(crate) fn arrange(query: &MetricQuery, answer: &mut Answer) {
+/// Orders the groups of an answer, and leaves out those beyond the limit. `ranking`: the groups over the whole range,
+/// where neither its rows nor its sub-totals are these.
+pub(super) fn arrange(query: &MetricQuery, answer: &mut Answer, ranking: Option<&[MetricRow]>) {
     let count = answer.rows.len() / query.buckets.len().max(1);
     if count == 0 || (query.order.is_none() && query.limit.is_none()) {
         return;
@@ -20,7 +21,8 @@ pub(crate) fn arrange(query: &MetricQuery, answer: &mut Answer) {
     let mut places: Vec<usize> = (0..count).collect();
     if let Some(order) = query.order {
         let groups = &answer.rows[..count];
-        let whole: Vec<&MetricRow> = groups.iter().map(|group| over_range(answer, group)).collect();
+        let ranking = ranking.or(answer.subtotals.as_deref()).unwrap_or_default();
+        let whole: Vec<&MetricRow> = groups.iter().map(|group| over_range(ranking, group)).collect();
         places.sort_by(|a, b| compared(order, whole[*a], whole[*b]));
     }
     let shown = query.limit.unwrap_or(count).min(count);
@@ -41,10 +43,10 @@ pub(crate) fn arrange(query: &MetricQuery, answer: &mut Answer) {
     }
 }
 
-/// Returns the row of a group over the whole range. A query of several buckets that orders by a metric has sub-totals.
-fn over_range<'a>(answer: &'a Answer, group: &'a MetricRow) -> &'a MetricRow {
+/// Returns the row of a group over the whole range; in a query of one bucket, its own.
+fn over_range<'a>(ranking: &'a [MetricRow], group: &'a MetricRow) -> &'a MetricRow {
     let is_same = |row: &&MetricRow| row.dimensions == group.dimensions && row.is_other == group.is_other;
-    answer.subtotals.iter().flatten().find(is_same).unwrap_or(group)
+    ranking.iter().find(is_same).unwrap_or(group)
 }
 
 /// Compares two groups: missing values and groups without a value come last, and the group of all others after them.

@@ -3,14 +3,17 @@
 //! For sums it is the metric's own sum over that row alone. A percentile depends on the one or two values it lies
 //! between, with the weights of the interpolation. In a distinct count the first row of each person counts. The rows
 //! of a maximum are those present when it was first reached; for an average over time, each row contributes its share.
+//! Rows that are in the range only by the start of their session, since they lack their time or were never read,
+//! contribute nothing and are listed too.
 
 use chrono::{DateTime, Utc};
 
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::Measure;
+use crate::query::metrics::plan::Scan;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::{began, levels};
-use crate::query::metrics::sql::numbers::{Numbers, row_value};
+use crate::query::metrics::sql::numbers::{Numbers, count_known, row_value};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::at;
 use crate::query::number::Number;
@@ -22,23 +25,30 @@ pub(crate) type RowKey = (DateTime<Utc>, i32, i64, String);
 const PAGE: &str =
     "select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel
   from (select * from ({contributions}) y
-         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0){after}
+         where true{after}
          order by at, source_id, session_id, row_id limit {limit}) x
   join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
  order by x.at, x.source_id, x.session_id, x.row_id";
 
 const AFTER: &str = " and (at, source_id, session_id, row_id) > ({at}, {source_id}, {session_id}, {row_id})";
 
-/// One row for each row behind the value, with its own numbers.
+/// Rows, and behind them those of another query.
+const AND: &str = "{rows}
+ union all
+select at, source_id, session_id, row_id, value, known, unknown from ({others}) o";
+
+/// One row for each row that has a value, though it may be 0, or is unknown, with its own numbers.
 const ROWS: &str = "select {at} as at, s.source_id, s.session_id, {row_id} as row_id, ({value})::numeric as value,
        {known} as known, ({unknown})::bigint as unknown{more}
   from {rows}
- group by 1, 2, 3, 4";
+ group by 1, 2, 3, 4
+having {count} > 0 or {unknown} > 0";
 
 /// The row at the position of the percentile and the next one, with their weights; the first takes the rounding
 /// difference.
-const RANKED: &str = "select at, source_id, session_id, row_id, known, unknown,
-       part + case when place = low then round(sum(part) over (), 6) - sum(part) over () else 0 end as value
+const RANKED: &str = "select at, source_id, session_id, row_id,
+       part + case when place = low then round(sum(part) over (), 6) - sum(part) over () else 0 end as value,
+       known, unknown
   from (select w.*, case place when low then given * (1 - (spot - low)) when low + 1 then given * (spot - low) else 0 end as part
           from (select u.*, floor(spot) as low
                   from (select g.*, row_number() over (order by given, at, source_id, session_id, row_id) - 1 as place,
@@ -46,9 +56,10 @@ const RANKED: &str = "select at, source_id, session_id, row_id, known, unknown,
                           from ({rows}) g) u) w) v";
 
 /// The first row of each person that counts.
-const FIRST: &str = "select at, source_id, session_id, row_id, known, unknown,
+const FIRST: &str = "select at, source_id, session_id, row_id,
        case when counts and row_number() over (partition by counts, who order by at, source_id, session_id, row_id) = 1
-            then 1 else 0 end::numeric as value
+            then 1 else 0 end::numeric as value,
+       known, unknown
   from ({rows}) g";
 
 /// A row that is present, with its share of the value.
@@ -72,6 +83,10 @@ fn row_id(grain: Grain) -> &'static str {
     }
 }
 
+fn and(rows: Statement, others: Statement) -> Statement {
+    Statement::fill(AND, [("rows", rows), ("others", others)])
+}
+
 impl Behind<'_> {
     /// Returns a page of rows after `after` that contribute to the value or lack its data; `contributions` are all.
     pub(crate) fn page(contributions: Statement, after: Option<RowKey>, limit: i64) -> Statement {
@@ -90,9 +105,9 @@ impl Behind<'_> {
         Statement::fill(PAGE, parts)
     }
 
-    /// Returns the rows behind the value, each with its contribution.
+    /// Returns the rows behind the value and the unknown ones, each with its contribution.
     pub(crate) fn contributions(&self) -> Statement {
-        match self.metric.measure {
+        let contributions = match self.metric.measure {
             Measure::Percentile(share, of) => {
                 let rows = self.numbers(&format!(", min({})::numeric as given", row_value(self.metric, of)));
                 Statement::fill(RANKED, [("share", share.into()), ("rows", rows)])
@@ -103,22 +118,47 @@ impl Behind<'_> {
                 Statement::fill(FIRST, [("rows", rows)])
             }
             _ => self.numbers(""),
+        };
+        self.missed().into_iter().fold(contributions, and)
+    }
+
+    /// Returns the rows of a metric along time that are present in a range, if there is one, and the unknown ones;
+    /// `None`: there can be neither.
+    pub(crate) fn present_or_unknown(&self, range: Option<TimeRange>) -> Option<Statement> {
+        range.map(|range| self.present(range)).into_iter().chain(self.missed()).reduce(and)
+    }
+
+    /// Returns the rows that are unknown at the start of their session: those without a time, and sessions whose rows
+    /// were never read.
+    fn missed(&self) -> Vec<Statement> {
+        let mut missed = Vec::new();
+        if let Some(scan) = self.untimed() {
+            missed.push(self.rows_of(&scan, Numbers::of(self.metric, &scan), "0", ""));
         }
+        let unread = Numbers::missed(self.metric, self.query.attribution);
+        if unread.unknown != Numbers::NO_UNKNOWN {
+            missed.push(self.rows_of(&Scan { metrics: Vec::new(), ..Scan::first() }, unread, "0", ""));
+        }
+        missed
     }
 
     fn numbers(&self, more: &str) -> Statement {
         let scan = self.scan();
-        let Numbers { value, known, unknown } = Numbers::of(self.metric, &scan);
+        self.rows_of(&scan, Numbers::of(self.metric, &scan), &count_known(self.metric), more)
+    }
+
+    fn rows_of(&self, scan: &Scan, Numbers { value, known, unknown }: Numbers, count: &str, more: &str) -> Statement {
         Statement::fill(
             ROWS,
             [
-                ("at", at(&scan).into()),
-                ("row_id", row_id(self.metric.grain).into()),
+                ("at", at(scan).into()),
+                ("row_id", row_id(scan.grain).into()),
                 ("value", value.into()),
                 ("known", known.into()),
                 ("unknown", unknown.into()),
+                ("count", count.into()),
                 ("more", more.into()),
-                ("rows", self.rows(&scan)),
+                ("rows", self.rows(scan)),
             ],
         )
     }
@@ -146,7 +186,7 @@ impl Behind<'_> {
     }
 
     /// Returns the rows present in a range, each with its share of the time or, of a maximum, one.
-    pub(crate) fn present(&self, range: TimeRange) -> Statement {
+    fn present(&self, range: TimeRange) -> Statement {
         let began = began(self.metric.grain);
         let share = Statement::fill(
             if self.metric.measure == Measure::Peak { "1::numeric" } else { SHARE_OF_TIME },

@@ -5,6 +5,7 @@
 pub(super) mod behind;
 pub(super) mod concurrency;
 pub(super) mod contributions;
+pub(super) mod coverage;
 mod figure;
 pub(super) mod numbers;
 pub(super) mod published;

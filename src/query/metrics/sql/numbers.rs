@@ -12,6 +12,7 @@ use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::Attribution;
+use crate::query::number::Number;
 
 /// Digits to which a sum of decimals is rounded: more than an answer has, so that it is rounded once.
 const DIGITS: u32 = 12;
@@ -38,17 +39,21 @@ pub(super) fn is_known(metric: &Metric) -> Option<String> {
 
 /// Returns the condition for unknown rows; `None`: no row is unknown.
 pub(super) fn is_unknown(metric: &Metric) -> Option<String> {
+    unknown_rows(metric, &|expr| expr.to_string())
+}
+
+/// Returns the same, with expressions as `write` writes them.
+pub(crate) fn unknown_rows(metric: &Metric, write: &impl Fn(Expr) -> String) -> Option<String> {
     let lacks = match metric.known {
         Known::All => None,
-        Known::Has(of) => Some(format!("{of} is null")),
-        Known::If(known) => Some(format!("({known}) is not true")),
+        Known::Has(of) => Some(format!("{} is null", write(of))),
+        Known::If(known) => Some(format!("({}) is not true", write(known))),
     };
-    let lacks = match (lacks, metric.is_partial) {
-        (lacks, None) => lacks,
-        (None, Some(partial)) => Some(partial.to_string()),
+    let lacks = match (lacks, metric.is_partial.map(write)) {
         (Some(lacks), Some(partial)) => Some(format!("({lacks} or {partial})")),
+        (lacks, partial) => lacks.or(partial),
     };
-    lacks.and_then(|lacks| both(metric.about.map(|about| about.to_string()), Some(lacks)))
+    lacks.and_then(|lacks| both(metric.about.map(write), Some(lacks)))
 }
 
 fn both(one: Option<String>, other: Option<String>) -> Option<String> {
@@ -83,7 +88,9 @@ impl Numbers {
         };
         // A session is unknown once, where it began.
         let unknown = count_unknown(metric, "s.started_at >= b.bucket_start");
-        Self { value: format!("round(sum(({amount}) * f.part), {DIGITS})"), unknown, ..numbers }
+        // the parts of a session are added up over many buckets, and must still make the whole
+        let digits = Number::QUOTIENT_DIGITS;
+        Self { value: format!("round(sum(({amount}) * f.part), {digits})"), unknown, ..numbers }
     }
 
     /// Returns the numbers of sessions that are unknown because their data were never read or their time is unknown.
@@ -123,6 +130,16 @@ fn untimed_and_about(metric: &Metric, untimed: Expr) -> String {
     match metric.about {
         Some(about) => format!("{untimed} and ({about}) is not false"),
         None => untimed.to_string(),
+    }
+}
+
+/// Returns the condition for rows of a session, such as messages, that lack their time or the data of the metric;
+/// `None`: no row does.
+pub(super) fn is_row_unknown(metric: &Metric, attribution: Attribution) -> Option<String> {
+    let untimed = metric.is_untimed(attribution).map(|untimed| untimed_and_about(metric, untimed));
+    match (untimed, is_unknown(metric)) {
+        (Some(untimed), Some(unknown)) => Some(format!("{untimed} or {unknown}")),
+        (untimed, unknown) => untimed.or(unknown),
     }
 }
 
@@ -183,7 +200,8 @@ fn count_untimed(metric: &Metric) -> String {
     }
 }
 
-fn count_known(metric: &Metric) -> String {
+/// Returns the number of rows that have a value.
+pub(super) fn count_known(metric: &Metric) -> String {
     match (metric.known, metric.about) {
         (Known::Has(of), None) if metric.grain != Grain::Cohorts => format!("count({of})"),
         (Known::Has(of), Some(about)) => format!("count({of}) filter (where {about})"),

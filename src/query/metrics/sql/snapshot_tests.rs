@@ -18,9 +18,10 @@ use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::registry::metric;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::concurrency;
+use crate::query::metrics::sql::coverage::{partly_lacking, started};
 use crate::query::metrics::sql::numbers::lacking;
 use crate::query::metrics::sql::published;
-use crate::query::metrics::sql::value::{started, value};
+use crate::query::metrics::sql::value::value;
 use crate::query::metrics::time_column::Attribution;
 use crate::query::range::TimeRange;
 
@@ -143,6 +144,9 @@ fn statements() -> String {
             }
             let sql = value(&query, scan, &query.buckets, &sources, now);
             write(&format!("{name}, scan {}", place + 1), sql.literal(query.zone));
+        }
+        if let Some(partly) = partly_lacking(&query, &sources, now) {
+            write(&format!("{name}, sessions that lack data in part"), partly.literal(query.zone));
         }
     }
     let levels = query("peak_concurrent_sessions,average_concurrent_sessions", &[D::Provider]);

@@ -110,6 +110,17 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted
  group by 1, 2;
 
+-- messages by day, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+   and (s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (m.sent_at is null)))
+ group by 1;
+
 -- messages by day and side, of one source, scan 1
 select b.bucket, s.source_id as source_id, null::text, count(*) as started, count(*) filter (where s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
@@ -138,6 +149,17 @@ select b.bucket, s.source_id as source_id, m.sender_role, null::bigint as starte
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1, 2, 3;
 
+-- messages by day and side, of one source, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
+   and (s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (m.sent_at is null)))
+ group by 1;
+
 -- words per message by skill, scan 1
 select b.bucket, s.source_id as source_id, s.skill_type, count(*) as started, count(*) filter (where s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')
@@ -158,6 +180,17 @@ select b.bucket, s.source_id as source_id, s.skill_type, null::bigint as started
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted
  group by 1, 2, 3;
+
+-- words per message by skill, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+   and (s.source_id = any(array[1, 3]) and (s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled')) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (m.sent_at is null and (m.word_count is not null) is not false)))
+ group by 1;
 
 -- median of the length by day, sessions
 select src.source_id, own.started
@@ -295,6 +328,17 @@ select b.bucket, s.source_id as source_id, p.preset_name, null::bigint as starte
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and p.joined_at is null and s.is_counted
  group by 1, 2, 3;
 
+-- participants by preset, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+   and (s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1]) and (p.joined_at is null)))
+ group by 1;
+
 -- quality of sound by country, scan 1
 select b.bucket, s.source_id as source_id, q.country_code, count(*) as started, count(*) filter (where s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) as unknown,
        null::numeric, 0::numeric, count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null)
@@ -316,6 +360,17 @@ select b.bucket, s.source_id as source_id, q.country_code, null::bigint as start
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id) left join analytics.participant_quality q using (source_id, session_id, provider_participant_id) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and p.joined_at is null and s.is_counted
  group by 1, 2, 3;
+
+-- quality of sound by country, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+   and (s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.participants p join analytics.sessions s using (source_id, session_id) left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1]) and (p.joined_at is null or (q.audio_mos_avg is not null and p.duration_seconds is not null) is not true)))
+ group by 1;
 
 -- sessions by step of a chat, scan 1
 select b.bucket, s.source_id as source_id, d.step_type, count(*) as started, count(*) filter (where false) as unknown,
@@ -471,7 +526,7 @@ select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unk
 
 -- elapsed minutes spread over days, scan 2
 select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
-       round(sum((s.duration_seconds / 60) * f.part), 12), (count(s.duration_seconds))::numeric, count(*) filter (where s.started_at >= b.bucket_start and s.duration_seconds is null)
+       round(sum((s.duration_seconds / 60) * f.part), 18), (count(s.duration_seconds))::numeric, count(*) filter (where s.started_at >= b.bucket_start and s.duration_seconds is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
  cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second',
@@ -497,11 +552,11 @@ select src.source_id, own.started
 
 -- sessions by end, scan 1
 select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unknown,
-       null::numeric, 0::numeric, count(*) filter (where s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
+       null::numeric, 0::numeric, count(*) filter (where s.ended_at is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.ended_at is null and s.session_state not in ('live', 'open', 'never_started'))
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.ended_at is null)
  group by 1, 2;
 
 -- sessions by end, scan 2
@@ -597,8 +652,16 @@ select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.sessi
        (count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric as known, (count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))::bigint as unknown
   from analytics.sessions s
  where s.completed_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.completed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])
- group by 1, 2, 3, 4) y
-         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0)
+ group by 1, 2, 3, 4
+having count(*) filter (where s.outcome in ('resolved', 'unresolved')) > 0 or count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true) > 0
+ union all
+select at, source_id, session_id, row_id, value, known, unknown from (select s.started_at as at, s.source_id, s.session_id, ''::text as row_id, (null::numeric)::numeric as value,
+       0::numeric as known, (count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false))::bigint as unknown
+  from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4
+having 0 > 0 or count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) > 0) o) y
+         where true
          order by at, source_id, session_id, row_id limit 100) x
   join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
  order by x.at, x.source_id, x.session_id, x.row_id;
@@ -624,8 +687,23 @@ select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.sessi
        (count(*))::numeric as known, (0::bigint)::bigint as unknown
   from analytics.messages m join analytics.sessions s using (source_id, session_id)
  where m.sent_at >= timestamptz '2026-11-18T00:00:00+01:00' and m.sent_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
- group by 1, 2, 3, 4) y
-         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0)
+ group by 1, 2, 3, 4
+having count(*) > 0 or 0::bigint > 0
+ union all
+select at, source_id, session_id, row_id, value, known, unknown from (select s.started_at as at, s.source_id, s.session_id, m.provider_message_id as row_id, (null::numeric)::numeric as value,
+       0::numeric as known, (count(*))::bigint as unknown
+  from analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4
+having 0 > 0 or count(*) > 0) o
+ union all
+select at, source_id, session_id, row_id, value, known, unknown from (select s.started_at as at, s.source_id, s.session_id, ''::text as row_id, (null::numeric)::numeric as value,
+       0::numeric as known, (count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled'))::bigint as unknown
+  from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4
+having 0 > 0 or count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled') > 0) o) y
+         where true
          order by at, source_id, session_id, row_id limit 100) x
   join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
  order by x.at, x.source_id, x.session_id, x.row_id;
@@ -645,15 +723,24 @@ select round(case when known_count = 0 and unknown_count > 0 then null else coal
 
 -- unique_people, its rows
 select x.*, d.source, d.provider, d.provider_session_id, d.session_kind, d.session_state, d.outcome, d.channel
-  from (select * from (select at, source_id, session_id, row_id, known, unknown,
+  from (select * from (select at, source_id, session_id, row_id,
        case when counts and row_number() over (partition by counts, who order by at, source_id, session_id, row_id) = 1
-            then 1 else 0 end::numeric as value
+            then 1 else 0 end::numeric as value,
+       known, unknown
   from (select v.started_at as at, s.source_id, s.session_id, v.visitor as row_id, (count(distinct (v.source_id || ' ' || v.visitor) collate "C")::numeric)::numeric as value,
        (count(*))::numeric as known, (count(*) filter (where not v.is_identified))::bigint as unknown, bool_or(true) as counts, min(((v.source_id || ' ' || v.visitor) collate "C")::text) as who
   from analytics.visits v join analytics.sessions s using (source_id, session_id)
  where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
- group by 1, 2, 3, 4) g) y
-         where (coalesce(value, 0) <> 0 or known <> 0 or unknown > 0)
+ group by 1, 2, 3, 4
+having count(*) > 0 or count(*) filter (where not v.is_identified) > 0) g
+ union all
+select at, source_id, session_id, row_id, value, known, unknown from (select s.started_at as at, s.source_id, s.session_id, ''::text as row_id, (null::numeric)::numeric as value,
+       0::numeric as known, (count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null))::bigint as unknown
+  from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+ group by 1, 2, 3, 4
+having 0 > 0 or count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null) > 0) o) y
+         where true
          order by at, source_id, session_id, row_id limit 100) x
   join analytics.sessions d on d.source_id = x.source_id and d.session_id = x.session_id
  order by x.at, x.source_id, x.session_id, x.row_id;

@@ -15,7 +15,7 @@ use crate::query::metrics::plan::{Reach, Scan};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::numbers::{Numbers, lacking};
-use crate::query::metrics::sql::rows::{counted, counted_sessions, owner, rows};
+use crate::query::metrics::sql::rows::{counted, owner, rows};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::TimeColumn;
 use crate::query::range::TimeRange;
@@ -31,21 +31,6 @@ const BY_BUCKET: &str = "select b.bucket, x.*
 const IN_RANGE: &str = "select {bucket}, {source} as source_id{columns}
   from {moment}{range}{counted}{sources}{lacking}
  group by {groups}";
-
-/// Sessions that began, by source. Each source is a separate range scan of a narrow index.
-const STARTED: &str = "select src.source_id, own.started
-  from analytics.sources src
- cross join lateral (
-       select count(*) as started
-         from analytics.sessions s
-        where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}) own
- where src.source_id = any({ids})";
-
-/// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.
-const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
-  from analytics.sessions s
- where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
- group by 1";
 
 /// A state at the end of each bucket.
 const AS_OF: &str = "{buckets}
@@ -120,20 +105,6 @@ pub(crate) fn value(
     )
 }
 
-/// Returns the statement that counts the sessions that began in the range, by source.
-pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
-    let ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
-    Statement::fill(
-        if query.filter.conditions.is_empty() { STARTED } else { STARTED_OF_FILTER },
-        [
-            ("from", Statement::value(query.range.from)),
-            ("to", Statement::value(query.range.to)),
-            ("counted", counted_sessions(query)),
-            ("ids", Statement::value(ids)),
-        ],
-    )
-}
-
 /// Returns the rows of a value of one bucket, of all sources and before any condition on them. Unused parts are left
 /// out, so that the SQL stays readable.
 pub(super) fn value_rows(query: &MetricQuery, scan: &Scan, now: DateTime<Utc>) -> Statement {
@@ -146,7 +117,7 @@ pub(super) fn value_rows(query: &MetricQuery, scan: &Scan, now: DateTime<Utc>) -
     sql
 }
 
-fn moment(query: &MetricQuery, now: DateTime<Utc>) -> Statement {
+pub(super) fn moment(query: &MetricQuery, now: DateTime<Utc>) -> Statement {
     Statement::fill(MOMENT, [("now", Statement::value(now)), ("zone", Statement::value(query.zone_name))])
 }
 
@@ -157,7 +128,7 @@ pub(super) fn at(scan: &Scan) -> String {
 
 /// Returns the rows of the range and, if needed, their buckets, up to the conditions on them. Without a `reach`, all
 /// joined tables are included.
-fn in_range(
+pub(super) fn in_range(
     query: &MetricQuery,
     scan: &Scan,
     buckets: &[TimeRange],
@@ -214,7 +185,7 @@ fn unnested(buckets: &[TimeRange]) -> Statement {
 }
 
 /// Returns the condition for rows of these sources, where the scan would read others.
-fn of_sources(query: &MetricQuery, scan: &Scan, sources: &[&Source], owner: &str) -> Statement {
+pub(super) fn of_sources(query: &MetricQuery, scan: &Scan, sources: &[&Source], owner: &str) -> Statement {
     // Sessions by their end are looked up source by source.
     let is_by_source = !query.filter.sources.is_empty() || scan.time_column == TimeColumn::EndedAt;
     if !is_by_source && scan.alone.is_none() && scan.grain.is_of_sessions() {

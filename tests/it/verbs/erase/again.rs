@@ -91,3 +91,31 @@ async fn a_person_who_is_not_stored_yet_is_not_stored_later() {
     assert_eq!(found_in(&world.db.pool, std::slice::from_ref(identity)).await, Vec::<String>::new());
     assert!(world.number("select count(*) from core.sessions where content_erased_at is not null").await > 0);
 }
+
+#[tokio::test]
+async fn content_that_the_database_refuses_is_kept_without_an_erased_person() {
+    let (world, _simulators) = polled().await;
+    let pool = &world.db.pool;
+    let identities = world.identities(PARTICIPANT).await;
+    world.erase("realtimekit", &identities[0], false).await;
+    for (kept, refusal) in [
+        // the person is known by the participants of the session
+        (
+            "select count(*) from ingest.rejects where stream = 'transcript' and body <> ''",
+            "alter table core.transcripts add constraint refused check (word_count < 0) not valid",
+        ),
+        // no participants are stored
+        (
+            "select count(*) from ingest.rejects where stream = 'participants' and body <> ''",
+            "alter table core.transcripts drop constraint refused;
+             delete from core.participants;
+             alter table core.participants add constraint refused check (joined_at is null) not valid",
+        ),
+    ] {
+        forget_hashes(&world).await;
+        sqlx::raw_sql(refusal).execute(pool).await.expect("written");
+        world.poll_all_again().await;
+        assert!(world.number(kept).await > 0, "what is of others alone is kept as it came");
+        assert_eq!(found_in(pool, &identities).await, Vec::<String>::new(), "{refusal}");
+    }
+}

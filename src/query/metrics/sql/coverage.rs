@@ -1,0 +1,109 @@
+//! The coverage of a query: how many sessions began, and how many of them lack data.
+//!
+//! A session lacks data if its own data are missing, or those of one of its rows: a message without a time, a presence
+//! without a quality report. The latter are counted apart, since the statement of a scan does not read these rows.
+
+use chrono::{DateTime, Utc};
+
+use crate::query::catalog::Source;
+use crate::query::metrics::grain::Grain;
+use crate::query::metrics::plan::Scan;
+use crate::query::metrics::query::MetricQuery;
+use crate::query::metrics::requires::Applicability;
+use crate::query::metrics::sql::numbers::{is_row_unknown, lacking};
+use crate::query::metrics::sql::rows::{counted, counted_sessions};
+use crate::query::metrics::sql::statement::Statement;
+use crate::query::metrics::sql::value::{in_range, moment, of_sources};
+
+/// Sessions that began, by source. Each source is a separate range scan of a narrow index.
+const STARTED: &str = "select src.source_id, own.started
+  from analytics.sources src
+ cross join lateral (
+       select count(*) as started
+         from analytics.sessions s
+        where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}) own
+ where src.source_id = any({ids})";
+
+/// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.
+const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
+  from analytics.sessions s
+ where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
+ group by 1";
+
+/// Sessions that lack no data of their own, and of which a row does.
+const PARTLY_LACKING: &str = "select s.source_id, count(*) as unknown
+  from {moment}{sessions}{counted}{sources}{not_lacking}
+   and (s.source_id, s.session_id) in (
+{rows})
+ group by 1";
+
+const LACKING_ROWS: &str = "select s.source_id, s.session_id
+  from {moment}{range}{counted} and ({unknown})";
+
+/// Returns the statement that counts the sessions that began in the range, by source.
+pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
+    let ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
+    Statement::fill(
+        if query.filter.conditions.is_empty() { STARTED } else { STARTED_OF_FILTER },
+        [
+            ("from", Statement::value(query.range.from)),
+            ("to", Statement::value(query.range.to)),
+            ("counted", counted_sessions(query)),
+            ("ids", Statement::value(ids)),
+        ],
+    )
+}
+
+/// Returns the statement that counts the sessions that began in the range and lack data only in some of their rows, by
+/// source; `None`: no metric of the query has such rows.
+pub(crate) fn partly_lacking(query: &MetricQuery, sources: &[&Source], now: DateTime<Utc>) -> Option<Statement> {
+    let query = &query.narrowed(&MetricQuery::whole_view(&[]));
+    let mut rows: Option<Statement> = None;
+    for grain in [Grain::Messages, Grain::Presences] {
+        let Some(lacking) = lacking_rows(query, grain, sources, now) else { continue };
+        match &mut rows {
+            Some(rows) => _ = rows.push("\nunion all ").append(lacking),
+            None => rows = Some(lacking),
+        }
+    }
+    let first = Scan::first();
+    let not_lacking = lacking(query, sources).map_or_else(Statement::default, |lacking| {
+        Statement::fill("\n   and ({lacking}) is not true", [("lacking", lacking)])
+    });
+    let parts = [
+        ("moment", moment(query, now)),
+        ("sessions", in_range(query, &first, &query.buckets, false, None)),
+        ("counted", counted_sessions(query)),
+        ("sources", of_sources(query, &first, sources, "s")),
+        ("not_lacking", not_lacking),
+        ("rows", rows?),
+    ];
+    Some(Statement::fill(PARTLY_LACKING, parts))
+}
+
+/// Returns the sessions of the range of which a row of this grain is unknown in a metric of the query.
+fn lacking_rows(query: &MetricQuery, grain: Grain, sources: &[&Source], now: DateTime<Utc>) -> Option<Statement> {
+    let mut unknown: Option<Statement> = None;
+    let mut metrics = Vec::new();
+    for (place, metric) in query.metrics.iter().enumerate().filter(|(_, metric)| metric.grain == grain) {
+        let Some(condition) = is_row_unknown(metric, query.attribution) else { continue };
+        let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
+        let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
+        let parts = [("ids", Statement::value(ids)), ("condition", condition.into())];
+        let condition = Statement::fill("s.source_id = any({ids}) and ({condition})", parts);
+        metrics.push(place);
+        match &mut unknown {
+            Some(unknown) => _ = unknown.push("\n    or ").append(condition),
+            None => unknown = Some(condition),
+        }
+    }
+    // by the start of the session, as the first scan, whichever time its rows have
+    let scan = Scan { grain, metrics, ..Scan::first() };
+    let parts = [
+        ("moment", moment(query, now)),
+        ("range", in_range(query, &scan, &query.buckets, false, None)),
+        ("counted", counted(query, &scan, None)),
+        ("unknown", unknown?),
+    ];
+    Some(Statement::fill(LACKING_ROWS, parts))
+}
