@@ -147,6 +147,8 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
         health: HealthSettings::default(),
         draining: CancellationToken::new(),
         actions: api::actions::access::ActionAccess::default(),
+        alerts: api::configured::Alerts::default(),
+        hooks: api::configured::Hooks::default(),
         replays: None,
         source_changes: None,
         error_advice: tributary::ingest::advice_for,

@@ -9,6 +9,8 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use futures_util::future::join_all;
 
+use crate::api::metrics::alert_query;
+use crate::app::alerting;
 use crate::app::sources::{ConnectorFactory, refusals};
 use crate::app::{App, PROBE_CONNECTIONS};
 use crate::connector::error::PullError;
@@ -70,6 +72,7 @@ pub async fn check(app: &App) -> anyhow::Result<Vec<CheckLine>> {
         });
     }
     lines.extend(join_all(checks).await);
+    lines.extend(check_alerts(app).await);
     Ok(lines)
 }
 
@@ -235,4 +238,19 @@ fn describe(report: &CheckReport) -> (bool, String) {
 
 fn remedy(error: &PullError) -> String {
     format!("{error}. {}", error.kind.policy().advice)
+}
+
+/// Checks whether the query of each alert can be asked; empty where the database does not answer.
+async fn check_alerts(app: &App) -> Vec<CheckLine> {
+    let Ok(pool) = app.pool(Purpose::Probe(Departures::default())).await else { return Vec::new() };
+    let state = alerting::state_for_checks(app, &pool);
+    let mut lines = Vec::new();
+    for alert in &app.config.alerts {
+        let (is_well, finding) = match alert_query::check(&state, &alert.query, &alert.limit).await {
+            Ok(()) => (true, "its query can be asked".to_owned()),
+            Err(problem) => (false, problem.detail),
+        };
+        lines.push(CheckLine { subject: format!("alert {}", alert.name), is_well, finding });
+    }
+    lines
 }

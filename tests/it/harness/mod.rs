@@ -219,6 +219,8 @@ impl World {
             health: tributary::api::HealthSettings::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),
+            alerts: tributary::api::configured::Alerts::default(),
+            hooks: tributary::api::configured::Hooks::default(),
             replays: None,
             source_changes: Some(SourceChanges {
                 pool: self.db.pool.clone(),
