@@ -125,7 +125,7 @@ impl Alert {
                     "incident_id": 12, "level_percent": 80, "limit": 80000, "bucket_start": "2026-11-01T00:00:00Z",
                     "bucket_end": "2026-12-01T00:00:00Z", "opened_at": "2026-11-20T09:12:00Z", "opened_value": 80011.25,
                     "resolved_at": null, "resolved_value": null, "resolved_reason": null, "is_delivered": true,
-                    "attempt_count": 1, "last_status": 204, "last_error": null, "next_try_at": null
+                    "attempt_count": 1, "last_status": 204
                 }]
             }],
             "freshness": crate::api::freshness::example()

@@ -35,16 +35,14 @@ const MAX_AHEAD: TimeDelta = TimeDelta::hours(1);
 /// A webhook that is followed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HookAccepted {
-    /// True: a poller reads the session, or the list, within seconds.
-    #[schema(example = true)]
+    /// True.
     accepted: bool,
 }
 
 /// Receive a webhook
 ///
-/// For providers. A verified event makes a poller read the session that it names now; nothing of the event is stored.
-/// It needs no key: the provider's signature is verified with the public key that is configured for the source.
-/// `docs/configuration.md` states how to register it. At most 64 KiB.
+/// For providers. An event whose signature is right makes a poller read the session that it names now; nothing of it is
+/// stored. At most 64 KiB.
 #[utoipa::path(
     post, path = "/v1/hooks/{provider}/{slug}", tag = "sync",
     params(
@@ -53,7 +51,8 @@ pub(crate) struct HookAccepted {
     ),
     request_body(content = String, description = "The event, as the provider sends it.", content_type = "application/json"),
     responses(
-        (status = 202, description = "It is followed.", body = HookAccepted, example = json!({"accepted": true})),
+        (status = 202, description = "A poller reads the session, or the list, within seconds.", body = HookAccepted,
+         example = json!({"accepted": true})),
         HookProblems
     )
 )]

@@ -3,8 +3,8 @@
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router below
 //! fits on one screen and generates the OpenAPI document, so that no route is undocumented, and states the scope of
 //! each, so that none is unprotected ([`access`]). [`crate::query`] decides what a query means; [`problem`] alone
-//! decides what an error says. All but [`actions`], [`hooks`], [`sync`], [`keys`], [`people`], the replay of rejects and
-//! prices only reads, and nothing here knows providers or how data comes in.
+//! decides what an error says. All but [`actions`], [`hooks`], [`sync`], [`keys`], [`people`], the replay of rejects
+//! and prices only reads, and nothing here knows providers or how data comes in.
 
 pub mod access;
 pub mod actions;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use super::input::ConfigInput;
@@ -136,10 +137,9 @@ fn limit(section: &mut Section, faults: &mut Vec<ConfigFault>) -> Option<AlertLi
 
 fn levels(section: &mut Section, faults: &mut Vec<ConfigFault>) -> BTreeSet<u32> {
     let levels = section.numbers("levels_percent", faults).unwrap_or_else(|| vec![80.into(), 100.into()]);
-    let whole: BTreeSet<u32> = levels
-        .iter()
-        .filter_map(|level| u32::try_from(*level).ok().filter(|level| (1..=1_000).contains(level)))
-        .collect();
+    let is_usable = |level: &&Decimal| level.fract().is_zero();
+    let whole = levels.iter().filter(is_usable).filter_map(|level| u32::try_from(*level).ok());
+    let whole: BTreeSet<u32> = whole.filter(|level| (1..=1_000).contains(level)).collect();
     if whole.len() != levels.len() || whole.is_empty() {
         section.fault(faults, "levels_percent", "it is not usable", "write whole percents from 1 to 1000, [80, 100]");
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
-use crate::connector::error::PullError;
+use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::poller::{Poller, Source};
 use crate::model::page::{Page, PageRequest};
 use crate::model::stream::Stream;
@@ -39,20 +39,24 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>, bell: Arc<Not
             tokio::spawn(async move { read_due(&poller, &source).await })
         };
         match run.await {
-            Ok(Ok(())) => artifacts.notify_one(),
+            Ok(Ok(true)) => artifacts.notify_one(),
+            Ok(Ok(false)) => {}
             Ok(Err(error)) => tracing::warn!(source = %source.slug, error = ?error, "hints could not be followed"),
             Err(error) => tracing::error!(source = %source.slug, error = %error, "following hints crashed"),
         }
     }
 }
 
-async fn read_due(poller: &Poller, source: &Source) -> Result<(), StoreError> {
+/// Reads the sessions of due hints; returns whether there were any.
+async fn read_due(poller: &Poller, source: &Source) -> Result<bool, StoreError> {
+    let mut has_read = false;
     let stream_key = StreamKey { source_id: source.id, stream: Stream::Sessions };
     while !poller.stop.is_cancelled() {
         let hints = hint::claim(&poller.pool, source.id, poller.clock.now()).await?;
         if hints.is_empty() {
-            return Ok(());
+            break;
         }
+        has_read = true;
         let run_id = hint::start_run(&poller.pool, stream_key, poller.clock.now()).await?;
         let fields = FieldBook::load(&poller.pool, stream_key, &source.dropped_fields).await?;
         let reading = Reading { poller, source, run_id, fields: &fields, guard: WriteGuard::Single(stream_key) };
@@ -70,7 +74,7 @@ async fn read_due(poller: &Poller, source: &Source) -> Result<(), StoreError> {
         hint::finish_run(&poller.pool, run_id, &finish, poller.clock.now()).await?;
         tracing::debug!(source = %source.slug, run_id, hints = hints.len(), verdict = verdict.as_str(), "hints read");
     }
-    Ok(())
+    Ok(has_read)
 }
 
 /// A run that reads hinted sessions.
@@ -104,21 +108,25 @@ impl Reading<'_> {
                     hint::settle(&poller.pool, source.id, hinted, poller.clock.now()).await?;
                 }
                 // a new session may be known to the list before it can be read alone
-                Ok(_) => self.retry(hinted).await?,
+                Ok(_) => self.retry(hinted, None).await?,
                 Err(failure) => {
                     tracing::debug!(source = %source.slug, id = %hinted.session, error = %failure, "not read");
+                    self.retry(hinted, Some(&failure)).await?;
                     error = Some(failure);
-                    self.retry(hinted).await?;
                 }
             }
         }
         Ok((tally, error))
     }
 
-    async fn retry(&self, hinted: &Hinted) -> Result<(), StoreError> {
+    async fn retry(&self, hinted: &Hinted, failure: Option<&PullError>) -> Result<(), StoreError> {
         let tries = u32::try_from(hinted.attempts).unwrap_or(MAX_TRIES);
-        let wait = TimeDelta::seconds(i64::from(2_u32.saturating_pow(tries)));
-        let retry_at = (tries < MAX_TRIES).then(|| self.poller.clock.now() + wait);
+        let next = self.poller.clock.now() + TimeDelta::seconds(i64::from(2_u32.saturating_pow(tries)));
+        let next = match failure.map(|failure| &failure.kind) {
+            Some(PullErrorKind::RateLimited { until }) => next.max(*until),
+            _ => next,
+        };
+        let retry_at = (tries < MAX_TRIES).then_some(next);
         hint::postpone(&self.poller.pool, self.source.id, hinted, retry_at).await
     }
 

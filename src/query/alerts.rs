@@ -59,10 +59,6 @@ pub struct AlertIncident {
     /// HTTP status of the last attempt; null: no answer, or none was made.
     #[schema(example = 204)]
     pub last_status: Option<i32>,
-    /// Kind of failure of the last attempt, where there was no answer: `timeout`, `connect` or `transport`.
-    pub last_error: Option<String>,
-    /// When the next attempt is due; null: accepted, or given up.
-    pub next_try_at: Option<DateTime<Utc>>,
 }
 
 /// Returns the states of these alerts, in their order.
@@ -98,13 +94,12 @@ async fn incidents(pool: &PgPool, name: &str) -> Result<Vec<AlertIncident>, Read
                   i.opened_at::timestamptz as "opened_at!", i.opened_value as "opened_value: Number",
                   i.resolved_at::timestamptz as resolved_at, i.resolved_value as "resolved_value: Number",
                   i.resolved_reason, coalesce(d.is_delivered, false) as "is_delivered!",
-                  coalesce(d.attempts, 0) as "attempt_count!", a.status as last_status, a.error as last_error,
-                  d.next_try_at::timestamptz as next_try_at
+                  coalesce(d.attempts, 0) as "attempt_count!", a.status as last_status
              from ingest.alert_incidents i
              left join lateral (select bool_and(d.accepted_at is not null) as is_delivered,
-                                       sum(d.attempt_count) as attempts, min(d.next_try_at) as next_try_at
+                                       sum(d.attempt_count) as attempts
                                   from ingest.alert_deliveries d where d.incident_id = i.incident_id) d on true
-             left join lateral (select a.status, a.error
+             left join lateral (select a.status
                                   from ingest.alert_attempts a
                                   join ingest.alert_deliveries d on d.delivery_id = a.delivery_id
                                  where d.incident_id = i.incident_id

@@ -26,7 +26,7 @@ const SESSION: [&str; 4] = ["sessionId", "session_id", "roomUUID", "roomUuid"];
 const PAST: [&str; 7] = ["createdAt", "startedAt", "endedAt", "joinedAt", "leftAt", "updatedAt", "stoppedTime"];
 
 /// Verifies and reads an event.
-pub(in crate::providers) fn read_hook(key: &PublicKey, headers: &HeaderMap, body: &[u8]) -> Result<Hint, HookFault> {
+pub(crate) fn read_hook(key: &PublicKey, headers: &HeaderMap, body: &[u8]) -> Result<Hint, HookFault> {
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).ok_or(HookFault::Unsigned)?;
     verify_rsa_sha256(key, signature, body)?;
     let event: Map<String, Value> = serde_json::from_slice(body).map_err(|_| HookFault::Unreadable)?;

@@ -85,7 +85,7 @@ impl Service {
         }
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
-        let body: Value = answer.json().await.unwrap();
+        let body: Value = answer.json().await.unwrap_or_default();
         (status, body["code"].as_str().unwrap_or_default().to_owned())
     }
 
