@@ -409,6 +409,28 @@ create table ingest.controls (
 ) with (fillfactor = 50);
 comment on table ingest.controls is 'Streams that are paused, and streams that are to run at once.';
 
+-- Sessions that a provider's webhook named, to be read now. A row is deleted once its session was read; the poll reads
+-- the session anyway, so a lost row costs only time.
+create table ingest.session_hints (
+  source_id           int not null references core.sources,
+  provider_session_id text not null,
+  due_at              core.instant not null,
+  hinted_at           core.instant not null,            -- a hint that came during a reading is read after it
+  attempts            int not null default 0,
+  claimed_until       core.instant,                     -- a poller reads it until then; database clock
+  streams             text[] not null default '{}',     -- per-session streams that became available
+  primary key (source_id, provider_session_id)
+) with (fillfactor = 50);
+
+-- Webhook requests of providers, so that one that comes again is refused. Nothing else of a request is stored.
+create table ingest.hook_deliveries (
+  source_id   int not null references core.sources,
+  body_hash   bytea not null,                           -- SHA-256
+  received_at core.instant not null,
+  primary key (source_id, body_hash)
+);
+create index hook_deliveries_by_time on ingest.hook_deliveries using brin (received_at);
+
 -- The journal of runs.
 create sequence ingest.runs_run_id_seq;
 create table ingest.runs (
@@ -433,7 +455,7 @@ create table ingest.runs (
   complete_through core.instant,          -- at the end of this run
   error_class      text,
   error_detail     text,
-  purpose          text not null default 'poll' -- poll, backfill or reconcile; health is computed from polls alone
+  purpose          text not null default 'poll' -- poll, backfill, reconcile or hint; health uses polls alone
 ) with (fillfactor = 70);
 alter sequence ingest.runs_run_id_seq owned by ingest.runs.run_id;
 -- Run lists: newest first, per stream or over all.
@@ -1485,3 +1507,79 @@ begin
      where e.source_id = of_source and e.person_id = any(people);
 end
 $$;
+
+
+-- 18. Alerts ---------------------------------------------------------------------------------------------------------
+
+-- State of each configured alert. Its definition is in the configuration. The claim keeps two instances from evaluating
+-- an alert at the same time.
+create table ingest.alerts (
+  alert_name        text primary key,
+  definition_hash   bytea not null,        -- SHA-256 of query and limits: another definition starts from the beginning
+  first_seen_at     core.instant not null, -- buckets that ended before are not evaluated
+  evaluated_at      core.instant,
+  evaluated_through core.instant,          -- end of the last bucket that was compared or passed over
+  crossing_count    int not null default 0, -- buckets in a row that crossed the threshold, up to the last one
+  clear_count       int not null default 0, -- the same for buckets that did not
+  bucket_from       core.instant,          -- the last bucket that was compared
+  bucket_to         core.instant,
+  bucket_value      numeric,               -- null: it had no value
+  held_from         core.instant,          -- begin of the next bucket, where it could not be compared
+  held_reason       text,                  -- status of that bucket, or the code of an error
+  claimed_until     core.instant,          -- database clock
+  claim_token       uuid,
+  check ((claimed_until is null) = (claim_token is null))
+) with (fillfactor = 50);
+comment on table ingest.alerts is 'State of the configured alerts.';
+
+-- Crossings of a threshold, or of a level of a budget, from the bucket that opened one until it is resolved.
+create sequence ingest.alert_incidents_incident_id_seq;
+create table ingest.alert_incidents (
+  incident_id     bigint primary key default nextval('ingest.alert_incidents_incident_id_seq'),
+  alert_name      text not null,
+  level_percent   int,                   -- of a budget; null: a threshold
+  limit_value     numeric not null,
+  bucket_from     core.instant not null, -- the bucket that opened it; the month of a budget
+  bucket_to       core.instant not null,
+  opened_at       core.instant not null,
+  opened_value    numeric not null,
+  resolved_at     core.instant,
+  resolved_value  numeric,
+  resolved_reason text,                  -- cleared, period_ended, definition_changed
+  check ((resolved_at is null) = (resolved_reason is null))
+);
+alter sequence ingest.alert_incidents_incident_id_seq owned by ingest.alert_incidents.incident_id;
+create index alert_incidents_by_alert on ingest.alert_incidents (alert_name, incident_id desc);
+create unique index alert_incidents_open on ingest.alert_incidents (alert_name)
+  where resolved_at is null and level_percent is null;
+create unique index alert_incidents_of_budget on ingest.alert_incidents (alert_name, level_percent, bucket_from)
+  where level_percent is not null and resolved_reason is distinct from 'definition_changed';
+comment on table ingest.alert_incidents is 'Incidents of alerts.';
+
+-- Messages about incidents, written in the transaction that opens or resolves one, and sent until a receiver accepts
+-- them. Address and secret of the receiver are in the configuration.
+create table ingest.alert_deliveries (
+  delivery_id   text primary key,      -- webhook-id: the same at each attempt, so that a receiver recognizes repeats
+  alert_name    text not null,
+  incident_id   bigint references ingest.alert_incidents on delete cascade, -- null: a test
+  event         text not null check (event in ('alert.opened', 'alert.resolved', 'alert.test')),
+  body          text not null,         -- as it is signed
+  created_at    core.instant not null,
+  next_try_at   core.instant,          -- null: accepted, or given up
+  accepted_at   core.instant,
+  attempt_count int not null default 0,
+  claimed_until core.instant           -- an instance sends it until then; database clock
+) with (fillfactor = 70);
+create index alert_deliveries_due on ingest.alert_deliveries (next_try_at) where next_try_at is not null;
+create index alert_deliveries_by_incident on ingest.alert_deliveries (incident_id, created_at);
+comment on table ingest.alert_deliveries is 'Messages about incidents of alerts, and tests.';
+
+create table ingest.alert_attempts (
+  delivery_id  text not null references ingest.alert_deliveries on delete cascade,
+  attempt      int not null,
+  attempted_at core.instant not null,
+  status       int,                    -- HTTP status; null: no answer
+  error        text,                   -- kind of failure without an answer; holds neither address nor secret
+  primary key (delivery_id, attempt)
+);
+comment on table ingest.alert_attempts is 'Attempts to send a message about an incident.';

@@ -2,6 +2,9 @@
 //! everything stops in order. The only module that knows all others; it decides nothing about data.
 
 mod accounts;
+mod alert_sender;
+pub mod alerting;
+pub mod alerts;
 pub mod backfilling;
 mod budgets;
 mod heartbeat;
@@ -102,6 +105,7 @@ pub fn parse_config_with(
         requests_per_minute: entry.default_requests_per_minute,
         schedule: entry.default_schedule,
         required_settings: entry.required_settings,
+        has_hooks: entry.hooks.is_some(),
     });
     let providers: Vec<ProviderDefaults> = providers.collect();
     Ok(Config::read(&ConfigInput { toml, environment, providers: &providers })?)

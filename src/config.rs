@@ -4,18 +4,21 @@
 //! service for each typing error. Files, environment and the providers' defaults are handed in; nothing here
 //! opens a connection or knows a provider by name.
 
+mod alert;
 mod input;
 mod reader;
 mod schedule;
 mod secret;
 mod server;
 mod source;
+mod webhook_key;
 
 use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use self::alert::AlertConfig;
 pub use self::input::{ConfigInput, ProviderDefaults};
 pub use self::reader::ConfigFault;
 pub use self::secret::Secret;
@@ -40,6 +43,8 @@ pub struct Config {
     pub person_key: Option<SecretString>,
     /// `[[sources]]`
     pub sources: Vec<SourceConfig>,
+    /// `[[alerts]]`
+    pub alerts: Vec<AlertConfig>,
 }
 
 /// `[database]`
@@ -132,9 +137,10 @@ impl Config {
         }
         privacy.finish(&mut faults);
         let sources = source::read_all(root.sections("sources", &mut faults), input, &mut faults);
+        let alerts = alert::read_all(root.sections("alerts", &mut faults), input, &mut faults);
         root.finish(&mut faults);
         if faults.is_empty() {
-            Ok(Self { database, server, http, polling, person_key, sources })
+            Ok(Self { database, server, http, polling, person_key, sources, alerts })
         } else {
             Err(ConfigError(faults))
         }

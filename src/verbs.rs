@@ -14,8 +14,8 @@ use crate::app::polling::Selection;
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{
-    self, App, backfilling, checking, erasing, keys, polling, pruning, reconciling, replay_verb, say, source_changes,
-    windows,
+    self, App, alerts, backfilling, checking, erasing, keys, polling, pruning, reconciling, replay_verb, say,
+    source_changes, windows,
 };
 use crate::clock::{Dice, SystemClock, secret_bytes};
 use crate::db::{Purpose, schema_version};
@@ -68,6 +68,9 @@ enum Verb {
     /// Make, list, rotate and revoke keys of the API
     #[command(subcommand)]
     Keys(keys::KeysVerb),
+    /// List the alerts, or test their receivers
+    #[command(subcommand)]
+    Alerts(alerts::AlertsVerb),
     /// Migrate the database to this version's schema
     Migrate,
     /// Check configuration, database, credentials and clocks
@@ -200,6 +203,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         }
         Verb::ExportPerson(args) => block_on(async { erasing::export(&app()?, &args, &user).await }),
         Verb::Keys(verb) => block_on(async { keys::run(&app()?, verb, &user).await }),
+        Verb::Alerts(verb) => block_on(async { alerts::run(&app()?, &verb).await }),
         Verb::Migrate => block_on(async {
             let app = app()?;
             app.migrate(&app.pool(Purpose::Poll).await?).await?;

@@ -148,6 +148,8 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
         health_reads: tributary::query::pollers::HealthReads::default(),
         draining: CancellationToken::new(),
         actions: api::actions::access::ActionAccess::default(),
+        alerts: api::configured::Alerts::default(),
+        hooks: api::configured::Hooks::default(),
         replays: None,
         source_changes: None,
         error_advice: tributary::ingest::advice_for,

@@ -13,7 +13,7 @@ comment on column analytics.sync_runs.source_id is 'Number of its source.';
 comment on column analytics.sync_runs.source is 'Slug of the source.';
 comment on column analytics.sync_runs.provider is 'Provider of the source.';
 comment on column analytics.sync_runs.stream is 'Kind of record.';
-comment on column analytics.sync_runs.purpose is 'poll, backfill or reconcile.';
+comment on column analytics.sync_runs.purpose is 'poll, backfill, reconcile or hint.';
 comment on column analytics.sync_runs.finished_at is 'Time when it ended; null: it runs.';
 comment on column analytics.sync_runs.verdict is
   'complete, incomplete, failed, rate_limited or cancelled; null: it runs.';

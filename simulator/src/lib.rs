@@ -11,6 +11,7 @@ pub mod truth;
 pub mod feed;
 pub mod fixed_feed;
 pub mod faults;
+pub mod webhooks;
 pub mod world;
 
 mod distributions;

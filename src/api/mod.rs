@@ -3,15 +3,17 @@
 //! One endpoint a file, each in the same order: parameters, answer, documentation, handler. The router below
 //! fits on one screen and generates the OpenAPI document, so that no route is undocumented, and states the scope of
 //! each, so that none is unprotected ([`access`]). [`crate::query`] decides what a query means; [`problem`] alone
-//! decides what an error says. All but [`actions`], [`sync`], [`keys`], [`people`], the replay of rejects and prices
-//! only reads, and nothing here knows providers or how data comes in.
+//! decides what an error says. All but [`actions`], [`hooks`], [`sync`], [`keys`], [`people`], the replay of rejects
+//! and prices only reads, and nothing here knows providers or how data comes in.
 
 pub mod access;
 pub mod actions;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod content_negotiation;
 pub(crate) mod etag;
 pub mod connections;
+pub mod configured;
 pub(crate) mod costs;
 pub(crate) mod departure;
 pub(crate) mod description;
@@ -20,10 +22,11 @@ pub(crate) mod drift;
 pub(crate) mod formats;
 pub(crate) mod freshness;
 pub(crate) mod health;
+pub(crate) mod hooks;
 pub(crate) mod json_body;
 pub(crate) mod keys;
 pub mod memory;
-pub(crate) mod metrics;
+pub mod metrics;
 pub(crate) mod page;
 pub(crate) mod parameters;
 pub(crate) mod people;
@@ -78,10 +81,12 @@ fn probes() -> Routes {
 
 fn routes() -> Routes {
     probes()
+        .open(routes!(hooks::receive_hook))
         .read(&[HealthRead], routes!(scrape::read_metrics))
         .read(&[HealthRead], routes!(health::pollers::list_pollers))
         .read(FIGURES_OR_HEALTH, routes!(sources::list_sources))
         .read(FIGURES_OR_HEALTH, routes!(freshness::read_freshness))
+        .read(FIGURES_OR_HEALTH, routes!(alerts::list_alerts))
         .read(&[HealthRead], routes!(runs::list_runs))
         .read(&[HealthRead], routes!(rejections::list::list_rejections))
         .read(&[ContentRead], routes!(rejections::one::read_rejection))

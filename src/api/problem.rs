@@ -8,6 +8,7 @@
 
 mod access;
 mod action;
+mod hook;
 mod text;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 
 pub use self::access::AccessProblem;
 pub use self::action::ActionProblem;
+pub use self::hook::HookProblem;
 
 use self::text::ProblemText;
 
@@ -91,6 +93,8 @@ pub enum ApiError {
     Access(AccessProblem),
     /// A call that starts something was not made, or failed.
     Action(ActionProblem),
+    /// A webhook was refused.
+    Hook(HookProblem),
     /// The database could not be written.
     Write(StoreError),
     /// The item does not exist; names it.
@@ -139,6 +143,12 @@ impl From<ActionProblem> for ApiError {
     }
 }
 
+impl From<HookProblem> for ApiError {
+    fn from(problem: HookProblem) -> Self {
+        Self::Hook(problem)
+    }
+}
+
 impl ApiError {
     /// Returns the problem of one of several questions, and writes the log.
     pub(crate) fn of_part(self, request_id: &str) -> Problem {
@@ -167,6 +177,7 @@ impl ApiError {
             Self::InvalidBody(faults) => faults_text(faults, "invalid_body", "The body is invalid"),
             Self::Access(problem) => problem.text(),
             Self::Action(problem) => problem.text(),
+            Self::Hook(problem) => problem.text(),
             Self::Write(error) => ProblemText::of_writing(error),
             Self::NotFound(what) => ProblemText::new(StatusCode::NOT_FOUND, "not_found", "Not found", what.clone()),
             Self::NoSuchPath => ProblemText::new(

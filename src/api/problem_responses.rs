@@ -16,11 +16,16 @@ use crate::api::problem::PROBLEM_JSON;
 struct Described(&'static str, &'static str, &'static str);
 
 /// All problem responses.
-const ALL: [Described; 22] = [
+const ALL: [Described; 25] = [
     Described(
         "Unauthorized",
         "401",
         "No usable key was given (`no_key`, `unusable_key`, `key_ended`); see `WWW-Authenticate`.",
+    ),
+    Described(
+        "HookNotVerified",
+        "401",
+        "The signature is missing, or does not belong to the body (`webhook_not_verified`).",
     ),
     Described(
         "Forbidden",
@@ -62,6 +67,7 @@ const ALL: [Described; 22] = [
         "Nothing was started: the provider has no such call (`not_offered`), the session is still running (`session_not_ended`), or \
          the idempotency key belongs to a call under way (`action_in_flight`) or with an unknown outcome (`outcome_still_unknown`).",
     ),
+    Described("HookReplayed", "409", "The same webhook was received before (`webhook_replayed`)."),
     Described("BodyTooLarge", "413", "The body is too large (`body_too_large`)."),
     Described(
         "NotJson",
@@ -78,6 +84,11 @@ const ALL: [Described; 22] = [
         "ActionInvalid",
         "422",
         "Nothing was started: as `Invalid`, or the idempotency key belongs to another request (`idempotency_key_reused`).",
+    ),
+    Described(
+        "HookNotFollowed",
+        "422",
+        "The event is not readable or not known (`webhook_not_followed`), or is about another time (`webhook_stale`).",
     ),
     Described(
         "TooManyRequests",
@@ -169,6 +180,11 @@ problem_sets! {
     /// The problems of replaying a rejected record.
     ReplayProblems = [
         "NotFound", "BodyTooSlow", "ReplayConflict", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"
+    ];
+    /// The problems of a webhook.
+    HookProblems = [
+        "HookNotVerified", "NotFound", "BodyTooSlow", "HookReplayed", "BodyTooLarge", "HookNotFollowed", "TooManyRequests",
+        "InternalError", "Unavailable"
     ];
     /// The problems of a call that starts something at a provider.
     ActionProblems = [

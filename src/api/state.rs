@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::access::caller::Caller;
 use crate::api::access::doors::Doors;
 use crate::api::actions::access::ActionAccess;
+use crate::api::configured::{Alerts, Hooks};
 use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
 use crate::clock::Clock;
@@ -52,6 +53,10 @@ pub struct ApiState {
     pub draining: CancellationToken,
     /// Sources at which actions may be started.
     pub actions: ActionAccess,
+    /// The configured alerts.
+    pub alerts: Alerts,
+    /// Sources whose webhooks are received.
+    pub hooks: Hooks,
     /// Replays rejected records; `None`: this process cannot.
     pub replays: Option<Arc<dyn RejectReplays>>,
     /// Renames, merges and removes sources; `None`: this process cannot.

@@ -10,6 +10,8 @@ use chrono_tz::Tz;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use crate::api::metrics::alert_query;
+use crate::app::alerting;
 use crate::app::sources::{ConnectorFactory, refusals};
 use crate::app::{App, PROBE_CONNECTIONS};
 use crate::connector::error::PullError;
@@ -76,6 +78,9 @@ pub async fn check(app: &App, mut found: impl FnMut(&CheckLine)) -> anyhow::Resu
         });
     }
     while let Some(line) = checks.next().await {
+        add(line);
+    }
+    for line in check_alerts(app).await {
         add(line);
     }
     Ok(lines)
@@ -243,4 +248,19 @@ fn describe(report: &CheckReport) -> (bool, String) {
 
 fn remedy(error: &PullError) -> String {
     format!("{error}. {}", error.kind.policy().advice)
+}
+
+/// Checks whether the query of each alert can be asked; empty where the database does not answer.
+async fn check_alerts(app: &App) -> Vec<CheckLine> {
+    let Ok(pool) = app.pool(Purpose::Probe(Departures::default())).await else { return Vec::new() };
+    let state = alerting::state_for_checks(app, &pool);
+    let mut lines = Vec::new();
+    for alert in &app.config.alerts {
+        let (is_well, finding) = match alert_query::check(&state, &alert.query, &alert.limit).await {
+            Ok(()) => (true, "its query can be asked".to_owned()),
+            Err(problem) => (false, problem.detail),
+        };
+        lines.push(CheckLine { subject: format!("alert {}", alert.name), is_well, finding });
+    }
+    lines
 }

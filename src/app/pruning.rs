@@ -22,11 +22,15 @@ const EVERY: Duration = Duration::from_hours(24);
 /// The first pruning is at a random time within this after the start, so that instances do not begin together.
 const FIRST_WITHIN: Duration = Duration::from_hours(1);
 
+/// Hashes of webhooks are kept for longer than an event may be old (`api/hooks.rs`).
+const WEBHOOK_RETENTION_DAYS: u32 = 30;
+
 fn cutoffs(config: &DatabaseConfig, now: DateTime<Utc>) -> Cutoffs {
     let before = |days: u32| now - TimeDelta::days(i64::from(days));
     Cutoffs {
         raw_before: config.raw_retention_days.map(before),
         journals_before: before(config.journal_retention_days),
+        webhooks_before: before(WEBHOOK_RETENTION_DAYS),
         audit_before: before(config.audit_retention_days),
     }
 }
@@ -79,6 +83,8 @@ fn report(pruned: Result<Pruned, StoreError>) {
                 comparisons = pruned.comparisons,
                 reconciliations = pruned.reconciliations,
                 audit_entries = pruned.audit_entries,
+                incidents = pruned.incidents,
+                webhooks = pruned.webhooks,
                 erased_sessions = pruned.erased_sessions,
                 "deleted expired rows"
             );

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::actions::access::{ActionAccess, Allowed};
+use crate::api::configured::{Alerts, Hooks, SourceHooks};
 use crate::app::replay_service::ReplayService;
 use crate::app::sources::{ConnectorFactory, connect_sources};
 use crate::app::{App, erasing, pruning};
@@ -36,6 +37,8 @@ pub(super) struct Service {
     /// Connections of the pollers.
     pub(super) polls: PgPool,
     pub(super) actions: ActionAccess,
+    pub(super) hooks: Hooks,
+    pub(super) alerts: Alerts,
     pub(super) replays: Option<Arc<ReplayService>>,
     pub(super) schedule: Option<Schedule>,
 }
@@ -53,6 +56,10 @@ impl Service {
         // a call may wait for its turn before its own timeouts begin
         let actions = ActionAccess::new(app.config.http.total_timeout + TURN);
         actions.replace(allowed(app, &polls, &sources)?);
+        let hooks = Hooks::default();
+        hooks.replace(received(app)?);
+        let alerts = Alerts::default();
+        alerts.replace(&app.config.alerts);
         let replays = match role {
             Role::Poller => None,
             Role::All | Role::Api => Some(Arc::new(ReplayService::open(app, &polls, &sources, stop).await?)),
@@ -66,7 +73,7 @@ impl Service {
             let started = Schedule::start(&poller, sources, tracker).await;
             schedule = Some(started.context("the schedule could not be started")?);
         }
-        Ok(Self { polls, actions, replays, schedule })
+        Ok(Self { polls, actions, hooks, alerts, replays, schedule })
     }
 
     /// Switches to the sources of `app`; sources whose slugs are in `unchanged` continue undisturbed.
@@ -76,6 +83,8 @@ impl Service {
             None => Vec::new(),
         };
         self.actions.replace(allowed(app, &self.polls, &sources)?);
+        self.hooks.replace(received(app)?);
+        self.alerts.replace(&app.config.alerts);
         if let Some(replays) = &self.replays {
             replays.replace(app, &sources).await?;
         }
@@ -102,4 +111,16 @@ fn allowed(app: &App, pool: &PgPool, polled: &[Source]) -> anyhow::Result<Allowe
         allowed.insert(source.slug.to_string(), connector.actions());
     }
     Ok(allowed)
+}
+
+/// Returns the sources whose webhooks are received.
+fn received(app: &App) -> anyhow::Result<BTreeMap<String, SourceHooks>> {
+    let mut received = BTreeMap::new();
+    for source in &app.config.sources {
+        let entry = app.entry_of(source)?;
+        if let Some((read, key)) = entry.hooks.zip(source.webhook_key.clone()) {
+            received.insert(source.slug.to_string(), SourceHooks { provider: entry.name, read, key });
+        }
+    }
+    Ok(received)
 }

@@ -22,6 +22,7 @@ use crate::api::access::caller::Caller;
 use crate::api::access::doors::Doors;
 use crate::api::access::tls::Tls;
 use crate::api::actions::access::ActionAccess;
+use crate::api::configured::{Alerts, Hooks};
 use crate::api::connections::{self, ConnectionLimits};
 use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
@@ -29,7 +30,7 @@ use crate::api::{self, ApiState, HealthSettings};
 use crate::app::checking::CheckLine;
 use crate::app::reloading::Reloads;
 use crate::app::service::Service;
-use crate::app::{App, heartbeat, state_report};
+use crate::app::{App, alerting, heartbeat, state_report};
 use crate::config::{AuthMode, ServerConfig};
 use crate::db::{DatabaseTrouble, Departures, Purpose, follow_changes};
 use crate::ingest;
@@ -76,7 +77,8 @@ pub async fn serve(
     let replays = replays.map(|replays| replays as Arc<dyn RejectReplays>);
     let source_changes =
         SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
-    let started = Started { role, listeners, reports, actions, replays, source_changes };
+    let (hooks, alerts) = (service.hooks.clone(), service.alerts.clone());
+    let started = Started { role, listeners, reports, actions, hooks, alerts, replays, source_changes };
     let work = answer(app, started, &stop, on_ready);
     let answered = tokio::select! {
         answered = work => answered,
@@ -100,6 +102,8 @@ struct Started {
     listeners: Listeners,
     reports: Signal,
     actions: ActionAccess,
+    hooks: Hooks,
+    alerts: Alerts,
     replays: Option<Arc<dyn RejectReplays>>,
     source_changes: SourceChanges,
 }
@@ -138,7 +142,7 @@ async fn answer(
     stop: &CancellationToken,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let Started { role, listeners, reports, actions, replays, source_changes } = started;
+    let Started { role, listeners, reports, actions, hooks, alerts, replays, source_changes } = started;
     let polls = source_changes.pool.clone();
     warn_of_plain_keys(&app.config.server);
     let tls = app.config.server.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
@@ -165,6 +169,8 @@ async fn answer(
         health_reads: HealthReads::default(),
         draining: stop.clone(),
         actions,
+        hooks,
+        alerts,
         replays,
         source_changes: Some(source_changes),
         error_advice: ingest::advice_for,
@@ -172,12 +178,14 @@ async fn answer(
         caller: Caller::default(),
     };
     let (mut served, limits) = (JoinSet::new(), ConnectionLimits::of_process(app.config.server.max_connections));
+    let writes_pool = polls.clone();
     spawn_upkeep(&mut served, role, reports, &state, polls, stop);
     if let Some(listener) = listeners.ops {
         tracing::info!(address = ?listener.local_addr().ok(), "answering probes");
         served.spawn(connections::serve(listener, None, api::ops_router(state.clone()), limits, stop.clone()));
     }
     if let Some(listener) = listeners.api {
+        served.spawn(alerting::follow(state.clone(), writes_pool, stop.clone()));
         if !app.config.database.has_transaction_pooler {
             served.spawn(follow_changes(probes.clone(), stop.clone(), move || memory.doubt()));
         }

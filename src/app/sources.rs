@@ -162,7 +162,7 @@ fn call_budget(shared: &SharedBudget, pool: Option<&PgPool>) -> CallBudget {
 
 impl App {
     /// Returns the provider of a source.
-    fn entry_of(&self, source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
+    pub(super) fn entry_of(&self, source: &SourceConfig) -> anyhow::Result<&'static ProviderEntry> {
         let entry = self.providers.iter().find(|entry| entry.name == source.provider);
         entry.with_context(|| format!("there is no provider `{}`", source.provider))
     }

@@ -23,6 +23,8 @@ pub struct ProviderDefaults {
     pub schedule: &'static str,
     /// Required settings: `account_id`, `app_id`.
     pub required_settings: &'static [&'static str],
+    /// Whether its webhooks can be received.
+    pub has_hooks: bool,
 }
 
 /// The inputs of a configuration.

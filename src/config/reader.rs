@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use rust_decimal::Decimal;
 use toml::{Table, Value};
 
 /// One fault of a configuration.
@@ -195,6 +196,26 @@ impl Section {
         })
     }
 
+    /// Reads a number, exactly as it is written.
+    pub(super) fn number(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Option<Decimal> {
+        let value = self.take(key)?;
+        let number = decimal(&value);
+        if number.is_none() {
+            self.fault(faults, key, &format!("`{value}` is not usable"), "write a number");
+        }
+        number
+    }
+
+    /// Reads a list of numbers; `None` where it is absent.
+    pub(super) fn numbers(&mut self, key: &'static str, faults: &mut Vec<ConfigFault>) -> Option<Vec<Decimal>> {
+        let value = self.take(key)?;
+        let numbers: Option<Vec<Decimal>> = value.as_array().and_then(|list| list.iter().map(decimal).collect());
+        if numbers.is_none() {
+            self.fault(faults, key, &format!("`{value}` is not a list of numbers"), "write it like [80, 100]");
+        }
+        numbers
+    }
+
     /// Ends the reading: the remaining keys are unknown.
     pub(super) fn finish(self, faults: &mut Vec<ConfigFault>) {
         for key in self.table.keys() {
@@ -205,6 +226,10 @@ impl Section {
             self.fault(faults, key, "there is no such key", &remedy);
         }
     }
+}
+
+fn decimal(value: &Value) -> Option<Decimal> {
+    (value.is_integer() || value.is_float()).then(|| value.to_string().parse().ok()).flatten()
 }
 
 /// Returns the known key that differs least from `key`, if it differs little.

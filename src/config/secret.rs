@@ -158,6 +158,8 @@ pub(super) fn optional(
 ) -> Option<Secret> {
     let (env_key, file_key) = match name {
         "person_key" => ("person_key_env", "person_key_file"),
+        "secret" => ("secret_env", "secret_file"),
+        "url" => ("url_env", "url_file"),
         _ => ("api_key_env", "api_key_file"),
     };
     let variable = section.text(env_key, faults);

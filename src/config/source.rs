@@ -10,7 +10,9 @@ use super::input::{ConfigInput, ProviderDefaults};
 use super::reader::{ConfigFault, Section, nearest};
 use super::schedule;
 use super::secret::{self, Secret};
+use super::webhook_key::webhook_key;
 use crate::model::id::SourceSlug;
+use crate::model::public_key::PublicKey;
 use crate::model::stream::Stream;
 use crate::model::time;
 
@@ -63,6 +65,9 @@ pub struct SourceConfig {
     pub content_retention_days: Option<i32>,
     /// `actions.enabled`: whether API callers may start something at the provider. Off by default.
     pub are_actions_enabled: bool,
+    /// `webhooks.public_key_env` or `public_key_file`: the key that verifies the provider's webhooks. Without it, they
+    /// are refused.
+    pub webhook_key: Option<PublicKey>,
 }
 
 pub(super) fn read_all(
@@ -152,6 +157,8 @@ fn read(
     let mut actions = section.section("actions", faults);
     let are_actions_enabled = actions.flag("enabled", faults);
     actions.finish(faults);
+    let webhooks = section.section("webhooks", faults);
+    let webhook_key = webhook_key(webhooks, provider, input.environment, faults);
     Some(SourceConfig {
         slug: slug?,
         provider: provider?.name.to_owned(),
@@ -172,6 +179,7 @@ fn read(
         dropped_fields,
         content_retention_days,
         are_actions_enabled,
+        webhook_key,
     })
 }
 

@@ -28,6 +28,7 @@ mod authorization;
 pub mod body;
 pub mod download;
 pub mod error;
+pub mod hooks;
 pub mod http;
 pub mod limits;
 pub mod json_repair;
@@ -45,6 +46,7 @@ pub use crate::connector::authorization::Credential;
 use crate::connector::actions::Actions;
 use crate::connector::download::Downloader;
 use crate::connector::error::PullError;
+use crate::connector::hooks::ReadHook;
 use crate::connector::http::ApiClient;
 use crate::model::artifact::{ArtifactAnswer, ArtifactPage, ArtifactRequest};
 use crate::model::id::{ProviderRecordId, SourceSlug};
@@ -226,6 +228,8 @@ pub struct ProviderEntry {
     pub credential: Credential,
     /// What the provider can report at all.
     pub capabilities: Capabilities,
+    /// Reads its webhooks; `None`: it has none that are used.
+    pub hooks: Option<ReadHook>,
     /// Makes a connector.
     pub connect: fn(ConnectorSettings) -> Arc<dyn Connector>,
 }

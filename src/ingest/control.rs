@@ -1,7 +1,7 @@
-//! Runs requested by operators, looked up about every second.
+//! Runs requested by operators, and sessions named by webhooks, looked up about every second.
 //!
-//! The requesting and the polling process may run on different machines. They share one small table, which works
-//! through any connection pooler and costs one short read a second. All instances look; the first that claims a
+//! The requesting and the polling process may run on different machines. They share two small tables, which works
+//! through any connection pooler and costs two short reads a second. All instances look; the first that claims a
 //! request runs it.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::ingest::poller::Poller;
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
-use crate::store::control;
+use crate::store::{control, hint};
 
 /// Time between two lookups; each is drawn from half of it to one and a half.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,6 +25,8 @@ pub(super) struct Bell {
     pub(super) lists: mpsc::Sender<()>,
     /// Wakes the worker of its per-session streams.
     pub(super) sessions: Arc<Notify>,
+    /// Wakes the worker that reads single sessions.
+    pub(super) hints: Arc<Notify>,
 }
 
 impl Bell {
@@ -76,6 +78,13 @@ pub(super) async fn watch(poller: Arc<Poller>, bells: Bells) {
             }
             // schedules continue without it, and the pollers report that the database is unavailable
             Err(error) => tracing::debug!(cause = error.cause(), "requests to run now could not be read"),
+        }
+        match hint::due(&poller.pool, poller.clock.now()).await {
+            Ok(due) => {
+                let bells = bells.all();
+                due.iter().filter_map(|source_id| bells.get(source_id)).for_each(|bell| bell.hints.notify_one());
+            }
+            Err(error) => tracing::debug!(cause = error.cause(), "hints could not be read"),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod artifact;
 pub mod budget;
 mod control;
 mod field_presence;
+mod hints;
 mod lease_renewal;
 mod list_end;
 mod write_retry;

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::ingest::control::{self, Bell, Bells};
 use crate::ingest::poller::{Poller, Source};
-use crate::ingest::{Polled, artifact, backfill, run_if_due};
+use crate::ingest::{Polled, artifact, backfill, hints, run_if_due};
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 
@@ -121,9 +121,12 @@ impl Schedule {
         let stop = self.poller.stop.child_token();
         let poller = Arc::new(Poller { stop: stop.clone(), ..Poller::clone(&self.poller) });
         let source = Arc::new(source);
-        let sessions = Arc::new(Notify::new());
-        self.bells.insert(source.id, Bell { lists: tick, sessions: Arc::clone(&sessions) });
+        let (sessions, hints) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let bell = Bell { lists: tick, sessions: Arc::clone(&sessions), hints: Arc::clone(&hints) };
+        self.bells.insert(source.id, bell);
         let tasks = TaskTracker::new();
+        let work_on_hints = hints::work(Arc::clone(&poller), Arc::clone(&source), hints, Arc::clone(&sessions));
+        tasks.spawn(self.tracker.track_future(work_on_hints));
         if !source.session_streams.is_empty() {
             let work = artifact::work(Arc::clone(&poller), Arc::clone(&source), sessions);
             tasks.spawn(self.tracker.track_future(work));

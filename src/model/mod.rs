@@ -10,6 +10,7 @@
 //! providers, nor SQL, nor HTTP.
 
 pub mod action;
+pub mod alert;
 pub mod api_key;
 pub mod artifact;
 pub mod field;
@@ -19,6 +20,7 @@ pub mod session_outcome;
 pub mod page;
 pub mod participant;
 pub mod person;
+pub mod public_key;
 pub mod quality;
 pub mod rate_card;
 pub mod replay;

@@ -33,6 +33,7 @@ pub static ALL: [ProviderEntry; 3] = [
             session_kinds: &[SessionKind::Avatar],
             session_streams: &[],
         },
+        hooks: None,
         connect: konpro::connect,
     },
     ProviderEntry {
@@ -51,6 +52,7 @@ pub static ALL: [ProviderEntry; 3] = [
             session_kinds: &[SessionKind::Chat],
             session_streams: &[],
         },
+        hooks: None,
         connect: konvo::connect,
     },
     ProviderEntry {
@@ -70,6 +72,7 @@ pub static ALL: [ProviderEntry; 3] = [
             session_kinds: &[SessionKind::Meeting, SessionKind::Livestream],
             session_streams: &Stream::PER_SESSION,
         },
+        hooks: Some(realtimekit::read_hook),
         connect: realtimekit::connect,
     },
 ];

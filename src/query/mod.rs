@@ -7,6 +7,7 @@
 //! Nothing here depends on HTTP or on the parameter that a value came from; the current time is always an argument.
 
 pub mod actions;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod availability;

@@ -25,7 +25,8 @@ pub struct Run {
     /// Kind of record polled.
     #[schema(example = "sessions")]
     pub stream: String,
-    /// `poll`, or `backfill` or `reconcile`: reads of the past in addition to the polls.
+    /// `poll`, or a read in addition to the polls: `backfill` or `reconcile` of the past, `hint` of sessions that a
+    /// webhook named.
     #[schema(example = "poll")]
     pub purpose: String,
     /// Time at which it began.

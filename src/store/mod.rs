@@ -11,6 +11,8 @@
 pub mod absence;
 pub mod account;
 pub mod action;
+pub mod alert;
+pub mod alert_delivery;
 pub mod api_key;
 pub mod artifact;
 pub mod audit;
@@ -19,6 +21,7 @@ pub mod budget;
 pub mod control;
 pub mod erasure;
 pub mod field_presence;
+pub mod hint;
 pub mod write_guard;
 pub mod accepted_gap;
 pub mod instance;

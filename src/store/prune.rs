@@ -23,6 +23,8 @@ pub struct Cutoffs {
     pub raw_before: Option<DateTime<Utc>>,
     /// Runs, calls and reconciliations that ended before this are removed.
     pub journals_before: DateTime<Utc>,
+    /// Hashes of webhooks received before this are removed.
+    pub webhooks_before: DateTime<Utc>,
     /// Entries of the audit log before this are removed.
     pub audit_before: DateTime<Utc>,
 }
@@ -42,6 +44,10 @@ pub struct Pruned {
     pub reconciliations: u64,
     /// Entries of the audit log.
     pub audit_entries: u64,
+    /// Resolved incidents of alerts with their messages, and tests.
+    pub incidents: u64,
+    /// Hashes of webhooks that are too old to be followed again.
+    pub webhooks: u64,
     /// Sessions whose content was erased, because it is older than its source keeps it.
     pub erased_sessions: u64,
 }
@@ -56,6 +62,8 @@ pub async fn prune(pool: &PgPool, cutoffs: &Cutoffs, is_stopped: impl Fn() -> bo
     pruned.actions = batches(&is_stopped, || actions(pool, cutoffs.journals_before)).await?;
     pruned.comparisons = batches(&is_stopped, || comparisons(pool, cutoffs.journals_before)).await?;
     pruned.reconciliations = batches(&is_stopped, || reconciliations(pool, cutoffs.journals_before)).await?;
+    pruned.incidents = batches(&is_stopped, || incidents(pool, cutoffs.journals_before)).await?;
+    pruned.webhooks = batches(&is_stopped, || webhooks(pool, cutoffs.webhooks_before)).await?;
     pruned.audit_entries = batches(&is_stopped, || audit_entries(pool, cutoffs.audit_before)).await?;
     Ok(pruned)
 }
@@ -175,3 +183,36 @@ removal!(
             for update of a skip locked)
      delete from ingest.audit a using old where a.audit_id = old.audit_id"
 );
+
+removal!(
+    webhooks,
+    "removing old hashes of webhooks",
+    "with old as (
+         select h.source_id, h.body_hash from ingest.hook_deliveries h
+          where h.received_at < $1
+          limit $2
+            for update of h skip locked)
+     delete from ingest.hook_deliveries h using old
+      where h.source_id = old.source_id and h.body_hash = old.body_hash"
+);
+
+async fn incidents(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query_scalar!(
+        r#"with old as (
+             select i.incident_id from ingest.alert_incidents i
+              where i.resolved_at < $1
+              limit $2
+                for update of i skip locked),
+           incidents as (
+             delete from ingest.alert_incidents i using old where i.incident_id = old.incident_id returning 1),
+           tests as (
+             delete from ingest.alert_deliveries d where d.incident_id is null and d.created_at < $1 returning 1)
+         select (select count(*) from incidents) + (select count(*) from tests) as "removed!""#,
+        before,
+        BATCH,
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("removing old incidents"))?;
+    Ok(u64::try_from(removed).unwrap_or_default())
+}

@@ -1,8 +1,8 @@
 //! The right to write, which the first statement of a writing transaction compares.
 //!
 //! Polling holds a stream's lease. Work on past periods holds the claim on its unit, beside the poller of the stream.
-//! A replay needs no right: it only rewrites rows from stored records, where an older record never overwrites a newer
-//! one, and it may not mark ranges as complete.
+//! A replay and the reading of a single session need no right: an older record never overwrites a newer one, and they
+//! may not mark ranges as complete.
 
 use sqlx::PgConnection;
 
@@ -18,6 +18,8 @@ pub enum WriteGuard {
     Lease(Lease),
     /// The claim on a past window.
     Unit(Unit),
+    /// None: a session was read on its own, beside the poller. It proves nothing about its list.
+    Single(StreamKey),
     /// None: stored records are read again with the current code.
     Replay(StreamKey),
 }
@@ -28,7 +30,7 @@ impl WriteGuard {
         match self {
             Self::Lease(lease) => lease.stream_key(),
             Self::Unit(unit) => unit.stream_key,
-            Self::Replay(stream_key) => *stream_key,
+            Self::Single(stream_key) | Self::Replay(stream_key) => *stream_key,
         }
     }
 
@@ -42,7 +44,7 @@ impl WriteGuard {
         match self {
             Self::Lease(lease) => lease.lost(),
             Self::Unit(unit) => unit.lost(),
-            Self::Replay(stream_key) => {
+            Self::Single(stream_key) | Self::Replay(stream_key) => {
                 StoreError::LeaseLost { source_id: stream_key.source_id.0, stream: stream_key.stream.as_str() }
             }
         }
@@ -54,7 +56,7 @@ impl WriteGuard {
         match self {
             Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Unit(unit) => unit.guard(tx).await,
-            Self::Replay(stream_key) => keep_source(tx, stream_key.source_id).await,
+            Self::Single(stream_key) | Self::Replay(stream_key) => keep_source(tx, stream_key.source_id).await,
         }
     }
 }

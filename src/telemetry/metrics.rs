@@ -16,11 +16,13 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 const SECONDS: [f64; 10] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 /// Counters: name and help.
-const COUNTERS: [(&str, &str); 5] = [
+const COUNTERS: [(&str, &str); 7] = [
     (RUNS, "Runs that ended in this process, by verdict."),
     (RECORDS, "Records of runs that ended in this process, by what became of them."),
     (CALL_REFUSALS, "Calls to providers that the call budget put off."),
     (HTTP_REQUESTS, "Requests that this process answered."),
+    (HOOKS, "Webhooks of providers, by what became of them."),
+    (ALERT_DELIVERIES, "Attempts to send messages about incidents of alerts, by result."),
     (ANSWER_MEMORY, "Requests that could be answered from memory, and whether they were."),
 ];
 /// Histograms: name and help.
@@ -74,6 +76,8 @@ const PAGES: &str = "tributary_page_save_duration_seconds";
 const HTTP_REQUESTS: &str = "tributary_http_requests_total";
 const HTTP_DURATION: &str = "tributary_http_request_duration_seconds";
 const ANSWER_MEMORY: &str = "tributary_answer_memory_requests_total";
+const HOOKS: &str = "tributary_webhooks_total";
+const ALERT_DELIVERIES: &str = "tributary_alert_deliveries_total";
 const BUDGET_CALLS: &str = "tributary_call_budget_calls_total";
 /// The counter that is set at each scrape: name and help.
 const BUDGET_CALLS_ENTRY: (&str, &str) = (BUDGET_CALLS, "Calls made to the account of a source, by all instances.");
@@ -219,4 +223,15 @@ pub fn observe_request(route: &str, method: &'static str, status: u16, duration:
 /// Counts a request that may be answered from memory.
 pub fn count_recall(is_hit: bool) {
     counter!(ANSWER_MEMORY, "result" => if is_hit { "hit" } else { "miss" }).increment(1);
+}
+
+/// Counts a webhook of a source; `none`: of no source.
+pub fn count_hook(source: &str, result: &'static str) {
+    counter!(HOOKS, "source" => source.to_owned(), "result" => result).increment(1);
+}
+
+/// Counts an attempt to send a message about an incident of an alert.
+pub fn count_alert_delivery(alert: &str, is_accepted: bool) {
+    let result = if is_accepted { "accepted" } else { "failed" };
+    counter!(ALERT_DELIVERIES, "alert" => alert.to_owned(), "result" => result).increment(1);
 }

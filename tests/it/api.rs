@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actions;
+mod alerts;
 mod audit;
 mod connections;
 mod costs_estimate;
@@ -13,6 +14,7 @@ mod formats;
 mod freshness;
 mod health_faults;
 mod health_pollers;
+mod hooks;
 mod keys;
 mod memory;
 mod metrics;

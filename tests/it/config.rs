@@ -247,3 +247,43 @@ fn plain_http_is_accepted_on_loopback_only() {
         assert_eq!(parse_config(&toml, &environment(&[("KEY", "k")])).is_ok(), is_right, "{url}");
     }
 }
+
+#[test]
+fn all_faults_of_alerts_and_webhooks_are_reported_with_a_remedy() {
+    let toml = format!(
+        "{SOURCE}[sources.webhooks]\npublic_key_env = \"PEM\"\n\
+         [[alerts]]\nname = \"Few chats\"\nquerry = \"metrics=sessions\"\nabove = 1\nbelow = 2\nurl = \"http://example.com/a\"\n\
+         secret_env = \"SHORT\"\n\
+         [[alerts]]\nname = \"b\"\nquery = \"metrics=sessions\"\nmonthly_budget = 0\nlevels_percent = [80, 1.5]\n\
+         [[alerts]]\nname = \"c\"\nquery = \"metrics=sessions\"\nbelow = \"many\"\nurl_env = \"ADDRESS\"\nsecret_env = \"GOOD\"\n"
+    );
+    let good = format!("whsec_{}", "A".repeat(32));
+    let pairs = [
+        ("KEY", "k"),
+        ("PEM", "no key"),
+        ("SHORT", "whsec_AAAA"),
+        ("GOOD", good.as_str()),
+        ("ADDRESS", "https://hooks.example.com/a-secret-path"),
+    ];
+    let text = faults(&toml, &pairs);
+    for expected in [
+        "sources[0].webhooks.public_key_env: it holds no public RSA key — store the provider's key there",
+        "alerts[0].name: `Few chats` is not usable — use 1 to 40",
+        "alerts[0].query: it is missing",
+        "alerts[0].querry: there is no such key — did you mean `query`?",
+        "alerts[0].above: an alert has one limit — write one of above, below and monthly_budget",
+        "alerts[0].url: it is no address that keeps incidents confidential — write an https address",
+        "alerts[0].secret_env: it is no key of Standard Webhooks — use whsec_",
+        "alerts[1].monthly_budget: it is no budget — write a number above 0",
+        "alerts[1].levels_percent: it is not usable — write whole percents",
+        "alerts[1].url: it is missing",
+        "alerts[1].secret_env: it is missing",
+        "alerts[2].below: `\"many\"` is not usable — write a number",
+    ] {
+        assert!(text.contains(expected), "`{expected}` is missing in: {text}");
+    }
+    assert!(!text.contains("a-secret-path") && !text.contains("AAAA"), "{text}");
+    let webhooks = format!("{SOURCE}[sources.webhooks]\npublic_key_env = \"PEM\"\n");
+    let text = faults(&webhooks, &[("KEY", "k"), ("PEM", tributary_simulator::webhooks::PUBLIC_KEY)]);
+    assert!(text.contains("webhooks of `konvo` cannot be received — remove [sources.webhooks]"), "{text}");
+}

@@ -40,6 +40,11 @@ impl Caller {
         }
     }
 
+    /// Returns the service itself, which may read all metrics.
+    pub(crate) fn service(part: &str) -> Self {
+        Self { scopes: vec![Scope::MetricsRead], label: part.to_owned(), ..Self::open("service") }
+    }
+
     /// Returns the caller with this key at this address.
     pub(super) fn with_key(key: &StoredKey, address: &str) -> Self {
         Self {

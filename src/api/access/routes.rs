@@ -33,7 +33,7 @@ impl Routes {
         Self(OpenApiRouter::with_openapi(document))
     }
 
-    /// Adds a route that needs no key. It must not read what is stored.
+    /// Adds a route that needs no key. It must not show what is stored.
     pub(crate) fn open(self, (schemas, mut paths, methods): UtoipaMethodRouter<ApiState>) -> Self {
         for item in paths.paths.values_mut() {
             document(item, None);

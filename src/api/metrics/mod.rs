@@ -3,6 +3,7 @@
 //! A query is read with all its faults noted ([`question`]). Then the catalog shows whether the data is fresh
 //! enough and whether the caller already holds the answer. Only then is the answer computed.
 
+pub mod alert_query;
 pub(crate) mod batch;
 pub(crate) mod concurrency;
 pub(crate) mod explain;

@@ -23,11 +23,14 @@ mod artifacts;
 mod client;
 mod daily_totals;
 mod files;
+mod hooks;
 mod normalize;
 mod paging;
 mod participant;
 mod quality;
 mod wire;
+
+pub(super) use self::hooks::read_hook;
 
 use std::sync::{Arc, OnceLock};
 

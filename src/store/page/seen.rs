@@ -52,7 +52,7 @@ pub(super) async fn read(
     let (lease, unit) = match guard {
         WriteGuard::Lease(lease) => (Some(lease.grant()), None),
         WriteGuard::Unit(unit) => (None, Some((unit.unit_id, unit.token))),
-        WriteGuard::Replay(_) => (None, None),
+        WriteGuard::Single(_) | WriteGuard::Replay(_) => (None, None),
     };
     if lease.is_none() && unit.is_none() {
         guard.check(tx).await?;
@@ -91,7 +91,7 @@ pub(super) async fn read(
                 return Err(StoreError::Paused { source_id, stream });
             }
             WriteGuard::Unit(unit) if !row.has_unit => return Err(unit.lost()),
-            WriteGuard::Lease(_) | WriteGuard::Unit(_) | WriteGuard::Replay(_) => {}
+            WriteGuard::Lease(_) | WriteGuard::Unit(_) | WriteGuard::Single(_) | WriteGuard::Replay(_) => {}
         }
         (seen.has_rejects, seen.is_proven) = (row.has_rejects, row.is_proven);
         let Some((id, session_id)) = row.id.zip(row.session_id) else { continue };

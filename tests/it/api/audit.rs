@@ -72,8 +72,12 @@ async fn entries_expire() {
     .await
     .unwrap();
     let year_ago = "2025-11-20T12:00:00Z".parse().unwrap();
-    let cutoffs =
-        tributary::store::prune::Cutoffs { raw_before: None, journals_before: year_ago, audit_before: year_ago };
+    let cutoffs = tributary::store::prune::Cutoffs {
+        raw_before: None,
+        journals_before: year_ago,
+        webhooks_before: year_ago,
+        audit_before: year_ago,
+    };
     let pruned = tributary::store::prune::prune(api.pool(), &cutoffs, || false).await.unwrap();
     assert_eq!(pruned.audit_entries, 1);
     let left: i64 = sqlx::query_scalar("select count(*) from ingest.audit").fetch_one(api.pool()).await.unwrap();

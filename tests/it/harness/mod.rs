@@ -220,6 +220,8 @@ impl World {
             health_reads: tributary::query::pollers::HealthReads::default(),
             draining: stop.clone(),
             actions: tributary::api::actions::access::ActionAccess::default(),
+            alerts: tributary::api::configured::Alerts::default(),
+            hooks: tributary::api::configured::Hooks::default(),
             replays: None,
             source_changes: Some(SourceChanges {
                 pool: self.db.pool.clone(),

@@ -100,29 +100,9 @@ impl Api {
     }
 
     fn over_with(pool: PgPool, toml: &str, memory: Memory) -> Self {
-        let server = tributary::app::parse_config(toml, &BTreeMap::new()).expect("a configuration").server;
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
-        let draining = CancellationToken::new();
-        let doors = Arc::new(Doors::new(&server, &pool, clock.clone()));
-        let state = ApiState {
-            probes: pool.clone(),
-            pool: pool.clone(),
-            doors: doors.clone(),
-            caller: Caller::default(),
-            departures: tributary::db::Departures::default(),
-            writes: tributary::db::WriteState::default(),
-            memory,
-            clock: clock.clone(),
-            default_zone: chrono_tz::Europe::Berlin,
-            zones: super::db::zones(),
-            health: HealthSettings::default(),
-            health_reads: tributary::query::pollers::HealthReads::default(),
-            draining: draining.clone(),
-            actions: tributary::api::actions::access::ActionAccess::default(),
-            replays: None,
-            source_changes: Some(SourceChanges { pool, person_key: PersonKey::new(vec![7; 32]).unwrap() }),
-            error_advice: |class| (class == "auth_failed").then_some("Check the key."),
-        };
+        let state = state(pool, toml, memory, clock.clone());
+        let (draining, doors) = (state.draining.clone(), state.doors.clone());
         Self { db: None, router: router(state), clock, draining, doors }
     }
 
@@ -194,6 +174,32 @@ impl Api {
         assert_eq!(problem["instance"], answer.header("request-id"));
         assert_eq!(problem["status"], status);
         problem
+    }
+}
+
+/// Returns the state of an API over a database.
+pub(crate) fn state(pool: PgPool, toml: &str, memory: Memory, clock: Arc<SettableClock>) -> ApiState {
+    let server = tributary::app::parse_config(toml, &BTreeMap::new()).expect("a configuration").server;
+    ApiState {
+        probes: pool.clone(),
+        pool: pool.clone(),
+        doors: Arc::new(Doors::new(&server, &pool, clock.clone())),
+        caller: Caller::default(),
+        departures: tributary::db::Departures::default(),
+        writes: tributary::db::WriteState::default(),
+        memory,
+        clock,
+        default_zone: chrono_tz::Europe::Berlin,
+        zones: super::db::zones(),
+        health: HealthSettings::default(),
+        health_reads: tributary::query::pollers::HealthReads::default(),
+        draining: CancellationToken::new(),
+        actions: tributary::api::actions::access::ActionAccess::default(),
+        alerts: tributary::api::configured::Alerts::default(),
+        hooks: tributary::api::configured::Hooks::default(),
+        replays: None,
+        source_changes: Some(SourceChanges { pool, person_key: PersonKey::new(vec![7; 32]).unwrap() }),
+        error_advice: |class| (class == "auth_failed").then_some("Check the key."),
     }
 }
 

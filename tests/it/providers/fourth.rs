@@ -41,6 +41,7 @@ static ROW: [ProviderEntry; 1] = [ProviderEntry {
         session_kinds: &[SessionKind::Chat],
         session_streams: &[],
     },
+    hooks: None,
     connect: |settings| Arc::new(Parlor { api: settings.api }),
 }];
 

@@ -1,0 +1,275 @@
+//! Evaluation of alerts, and delivery of their messages, by the instances that answer metric queries.
+//!
+//! Each instance looks every few seconds. The database decides which of them evaluates an alert, or sends a message. An
+//! alert is asked by the same parser and engine as `/v1/metrics/query`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::access::caller::Caller;
+use crate::api::access::doors::Doors;
+use crate::api::actions::access::ActionAccess;
+use crate::api::configured::{Alerts, Hooks};
+use crate::api::memory::Memory;
+use crate::api::metrics::alert_query::{AlertProblem, bucket_values};
+use crate::api::{ApiState, HealthSettings};
+use crate::app::App;
+use crate::app::alert_sender::AlertSender;
+use crate::config::AlertConfig;
+use crate::db::{Departures, WriteState};
+use crate::failpoint;
+use crate::model::alert::{AlertLimit, AlertProgress, AlertStep, Held, follow_budget, follow_threshold};
+use crate::query::pollers::HealthReads;
+use crate::query::number::Number;
+use crate::query::zones::Zones;
+use crate::store::StoreError;
+use crate::store::alert::{self, ClaimedAlert, Evaluation, Incident};
+use crate::store::alert_delivery::{self, AlertEvent};
+use crate::telemetry::metrics;
+
+/// Time between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// An alert is evaluated so often, by all instances together.
+const EVALUATE_EVERY: TimeDelta = TimeDelta::seconds(30);
+
+/// Evaluates alerts and delivers their messages.
+#[derive(Debug)]
+pub struct Alerting {
+    /// State for the queries: the alerts concern all sources.
+    state: ApiState,
+    /// Connections for writing.
+    writes: PgPool,
+    sender: AlertSender,
+}
+
+impl Alerting {
+    /// Alerts of `state`, asked in the name of the service. Fails where the machine has no certificate store.
+    pub fn new(state: ApiState, writes: PgPool) -> anyhow::Result<Self> {
+        let state = ApiState { caller: Caller::service("alerts"), ..state };
+        Ok(Self { state, writes, sender: AlertSender::new()? })
+    }
+
+    /// Evaluates and delivers until `stop`.
+    async fn follow(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.look() => {}
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Evaluates the alerts that are due, then delivers the messages that are due.
+    pub async fn look(&self) {
+        self.evaluate().await;
+        failpoint::reach("alerts.before_delivery");
+        self.deliver().await;
+    }
+
+    /// Evaluates the alerts that are due.
+    pub async fn evaluate(&self) {
+        for alert in self.state.alerts.all().iter() {
+            if let Err(error) = self.evaluate_one(alert).await {
+                tracing::warn!(alert = alert.name, cause = error.cause(), "an alert could not be evaluated");
+            }
+        }
+    }
+
+    async fn evaluate_one(&self, alert: &AlertConfig) -> Result<(), StoreError> {
+        let now = self.state.clock.now();
+        let hash = Sha256::digest(format!("{} {:?}", alert.query, alert.limit)).to_vec();
+        let Some(claimed) = alert::claim(&self.writes, &alert.name, &hash, EVALUATE_EVERY, now).await? else {
+            return Ok(());
+        };
+        let mut progress = claimed.progress.clone();
+        let steps = match self.compare(alert, &claimed, &mut progress).await {
+            Ok(steps) => steps,
+            Err(problem) => {
+                tracing::warn!(
+                    alert = alert.name,
+                    code = problem.code,
+                    detail = problem.detail,
+                    "an alert cannot be asked"
+                );
+                progress.held = Some(Held { from: None, reason: problem.code.to_owned() });
+                Vec::new()
+            }
+        };
+        let evaluation =
+            Evaluation { alert: &claimed, definition_hash: &hash, progress: &progress, steps: &steps, now };
+        let is_written =
+            alert::record(&self.writes, &evaluation, |event, incident| message(alert, event, Some(incident))).await?;
+        for step in steps.iter().filter(|_| is_written) {
+            let (event, level) = match step {
+                AlertStep::Open { level, .. } => ("an incident opened", level),
+                AlertStep::Resolve { level, .. } => ("an incident was resolved", level),
+            };
+            tracing::info!(alert = alert.name, level, "{event}");
+        }
+        Ok(())
+    }
+
+    async fn compare(
+        &self,
+        alert: &AlertConfig,
+        claimed: &ClaimedAlert,
+        progress: &mut AlertProgress,
+    ) -> Result<Vec<AlertStep>, AlertProblem> {
+        let buckets = bucket_values(&self.state, &alert.query, &alert.limit, progress.through).await?;
+        let now = self.state.clock.now();
+        Ok(match &alert.limit {
+            AlertLimit::Threshold { is_above, limit, for_buckets, resolve_buckets } => {
+                let counts = (*for_buckets, *resolve_buckets);
+                follow_threshold((*is_above, *limit), counts, progress, &buckets, now)
+            }
+            AlertLimit::MonthlyBudget { budget, levels } => {
+                progress.last = buckets.last().cloned();
+                // what is not reached yet may be, until the month is complete
+                progress.held = progress
+                    .last
+                    .as_ref()
+                    .filter(|month| !month.is_complete)
+                    .map(|month| Held { from: Some(month.from), reason: month.status.to_owned() });
+                follow_budget((*budget, levels), &claimed.budget, &buckets, (claimed.first_seen_at, now))
+            }
+        })
+    }
+
+    /// Delivers the messages that are due.
+    pub async fn deliver(&self) {
+        let alerts = self.state.alerts.all();
+        let names: Vec<&str> = alerts.iter().map(|alert| alert.name.as_str()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let claimed = match alert_delivery::claim(&self.writes, &names, self.state.clock.now()).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::debug!(cause = error.cause(), "messages about incidents could not be read");
+                return;
+            }
+        };
+        for outgoing in claimed {
+            let Some(alert) = alerts.iter().find(|alert| alert.name == outgoing.alert_name) else { continue };
+            let attempted = self.sender.send(alert, &outgoing, self.state.clock.now()).await;
+            metrics::count_alert_delivery(&alert.name, attempted.is_accepted());
+            let now = self.state.clock.now();
+            match alert_delivery::note_attempt(&self.writes, &outgoing, attempted, now).await {
+                Ok(None) if !attempted.is_accepted() => {
+                    tracing::error!(alert = alert.name, delivery = outgoing.delivery_id, "a message is given up");
+                }
+                Ok(next_try_at) if !attempted.is_accepted() => tracing::warn!(
+                    alert = alert.name,
+                    delivery = outgoing.delivery_id,
+                    status = attempted.status,
+                    error = attempted.error,
+                    next_try_at = next_try_at.map(|at| at.to_rfc3339()),
+                    "a receiver did not accept a message"
+                ),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(cause = error.cause(), "an attempt could not be noted, and is repeated"),
+            }
+        }
+    }
+}
+
+/// The body of a message.
+#[derive(Debug, Serialize)]
+struct Message<'a> {
+    #[serde(rename = "type")]
+    event: &'static str,
+    data: MessageData<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct MessageData<'a> {
+    alert: &'a str,
+    query: &'a str,
+    direction: &'static str,
+    limit: Number,
+    /// `None`: a test.
+    incident: Option<MessageIncident<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct MessageIncident<'a> {
+    incident_id: i64,
+    level_percent: Option<i32>,
+    limit: Number,
+    bucket_start: DateTime<Utc>,
+    bucket_end: DateTime<Utc>,
+    opened_at: DateTime<Utc>,
+    opened_value: Number,
+    resolved_at: Option<DateTime<Utc>>,
+    resolved_value: Option<Number>,
+    resolved_reason: Option<&'a str>,
+}
+
+/// Returns the body of a message; `None` for the incident: a test.
+pub(super) fn message(alert: &AlertConfig, event: AlertEvent, incident: Option<&Incident>) -> String {
+    let (direction, limit) = match &alert.limit {
+        AlertLimit::Threshold { is_above: true, limit, .. } => ("above", *limit),
+        AlertLimit::Threshold { limit, .. } => ("below", *limit),
+        AlertLimit::MonthlyBudget { budget, .. } => ("monthly_budget", *budget),
+    };
+    let incident = incident.map(|incident| MessageIncident {
+        incident_id: incident.incident_id,
+        level_percent: incident.level_percent,
+        limit: Number(incident.limit_value),
+        bucket_start: incident.bucket_from,
+        bucket_end: incident.bucket_to,
+        opened_at: incident.opened_at,
+        opened_value: Number(incident.opened_value),
+        resolved_at: incident.resolved_at,
+        resolved_value: incident.resolved_value.map(Number),
+        resolved_reason: incident.resolved_reason.as_deref(),
+    });
+    let data = MessageData { alert: &alert.name, query: &alert.query, direction, limit: Number(limit), incident };
+    // numbers and texts can always be written
+    serde_json::to_string(&Message { event: event.as_str(), data }).unwrap_or_default()
+}
+
+/// Follows the alerts of `state` until `stop`.
+pub(super) async fn follow(state: ApiState, writes: PgPool, stop: CancellationToken) {
+    match Alerting::new(state, writes) {
+        Ok(alerting) => alerting.follow(stop).await,
+        Err(error) => tracing::error!(error = %error, "alerts are not evaluated"),
+    }
+}
+
+/// Returns a state that can ask the queries of alerts, without a service around it.
+pub(super) fn state_for_checks(app: &App, pool: &PgPool) -> ApiState {
+    ApiState {
+        pool: pool.clone(),
+        probes: pool.clone(),
+        writes: WriteState::default(),
+        departures: Departures::default(),
+        memory: Memory::off(),
+        clock: Arc::clone(&app.clock),
+        default_zone: app.config.server.default_zone,
+        zones: Zones::default(),
+        health: HealthSettings::default(),
+        health_reads: HealthReads::default(),
+        draining: CancellationToken::new(),
+        actions: ActionAccess::default(),
+        alerts: Alerts::default(),
+        hooks: Hooks::default(),
+        replays: None,
+        source_changes: None,
+        error_advice: |_| None,
+        doors: Arc::new(Doors::new(&app.config.server, pool, Arc::clone(&app.clock))),
+        caller: Caller::service("check"),
+    }
+}

@@ -1,0 +1,83 @@
+//! `tributary alerts`: lists the configured alerts, and tests their receivers.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::app::alert_sender::AlertSender;
+use crate::app::alerting::message;
+use crate::app::{App, say};
+use crate::db::Purpose;
+use crate::query::alerts::{self, AlertState};
+use crate::store::alert_delivery::{self, AlertEvent};
+
+/// A command about alerts.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum AlertsVerb {
+    /// List the configured alerts with their state
+    List,
+    /// Send a test message to the receiver of an alert, or of each alert; exit 0 only if all accept it
+    Test {
+        /// Name of the alert
+        name: Option<String>,
+    },
+}
+
+/// Runs the command that `verb` gives.
+pub async fn run(app: &App, verb: &AlertsVerb) -> anyhow::Result<ExitCode> {
+    let configured = &app.config.alerts;
+    if configured.is_empty() {
+        bail!("no alert is configured: add an [[alerts]] section");
+    }
+    let pool = app.pool(Purpose::Poll).await?;
+    app.migrate(&pool).await?;
+    let AlertsVerb::Test { name } = verb else {
+        let names: Vec<&str> = configured.iter().map(|alert| alert.name.as_str()).collect();
+        say(&table(&alerts::states(&pool, &names).await?))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let wanted: Vec<_> =
+        configured.iter().filter(|alert| name.as_ref().is_none_or(|name| alert.name == *name)).collect();
+    if wanted.is_empty() {
+        let known: Vec<&str> = configured.iter().map(|alert| alert.name.as_str()).collect();
+        bail!("there is no alert `{}`; the alerts are: {}", name.clone().unwrap_or_default(), known.join(", "));
+    }
+    let sender = AlertSender::new().context("the HTTP client needs a certificate store")?;
+    let mut is_well = true;
+    for alert in wanted {
+        let body = message(alert, AlertEvent::Test, None);
+        let outgoing = alert_delivery::begin_test(&pool, &alert.name, &body, app.clock.now()).await?;
+        let attempted = sender.send(alert, &outgoing, app.clock.now()).await;
+        alert_delivery::note_attempt(&pool, &outgoing, attempted, app.clock.now()).await?;
+        is_well &= attempted.is_accepted();
+        let answer = match (attempted.status, attempted.error) {
+            (Some(status), _) => format!("the receiver answered {status}"),
+            (None, error) => format!("the receiver did not answer ({})", error.unwrap_or("unknown")),
+        };
+        let mark = if attempted.is_accepted() { "ok  " } else { "FAIL" };
+        say(&format!("{mark} {}: {answer} to {}\n", alert.name, outgoing.delivery_id))?;
+    }
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn table(states: &[AlertState]) -> String {
+    let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let mut text = String::new();
+    for state in states {
+        let open = state.incidents.iter().filter(|incident| incident.resolved_at.is_none()).count();
+        let value = state.bucket.as_ref().and_then(|(.., value)| *value);
+        let held = state.held.as_ref().map_or_else(String::new, |(_, reason)| format!("  not evaluated: {reason}"));
+        // writing to a string cannot fail
+        let _ = writeln!(
+            text,
+            "{}  {}  value {}  evaluated {}{held}",
+            state.name,
+            if open > 0 { "firing" } else { "quiet" },
+            value.map_or_else(|| "none".to_owned(), |value| value.to_string()),
+            state.evaluated_at.map_or_else(|| "never".to_owned(), instant),
+        );
+    }
+    text
+}
