@@ -36,9 +36,16 @@ pub(crate) struct Rule {
     pub(crate) cost: u32,
     /// Whether it concerns all sources at once, so that a caller limited to some is refused.
     pub(crate) is_of_all_sources: bool,
+    /// Whether it is a page, which may show content without a parameter that asks for it.
+    pub(crate) is_page: bool,
 }
 
 impl Rule {
+    /// Returns the rule of a page, whose panels have rules of their own.
+    pub(crate) fn of_page(scopes: &'static [Scope]) -> Self {
+        Self { scopes, cost: QUERY, is_of_all_sources: false, is_page: true }
+    }
+
     fn names(self) -> String {
         self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
     }
@@ -152,7 +159,7 @@ async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<R
         parts.extensions.insert(View { sources: caller.sources.clone(), reads_content });
     }
     // only a request that can ask for titles has this entry
-    let can_ask = parts.method != Method::GET || parts.uri.query().is_some();
+    let can_ask = rule.is_page || parts.method != Method::GET || parts.uri.query().is_some();
     let can_show = can_ask && caller.has_any(&[Scope::ContentRead]);
     let of_content = can_show.then(|| {
         let entry = audit_entry(AuditKind::Read, None, rule, &caller, parts, now);

@@ -40,7 +40,17 @@ pub(crate) struct MetricChoice {
 }
 
 parameter_groups! {
+    /// Parameters of the endpoint.
     QueryParameters { choice: MetricChoice, common: MetricParameters }
+}
+
+impl QueryParameters {
+    /// Returns the query as given.
+    pub(crate) fn raw_query(&self) -> RawQuery {
+        let metrics = texts("metrics", self.choice.metrics.as_deref());
+        let dimensions = texts("dimensions", self.choice.dimensions.as_deref());
+        RawQuery { metrics, dimensions, ..self.common.raw_query() }
+    }
 }
 
 /// Query metrics
@@ -68,10 +78,7 @@ pub(crate) async fn query_metrics(
     headers: HeaderMap,
     Asked { given, faults }: Asked<QueryParameters>,
 ) -> Result<Response, ApiError> {
-    let metrics = texts("metrics", given.choice.metrics.as_deref());
-    let dimensions = texts("dimensions", given.choice.dimensions.as_deref());
-    let raw_query = RawQuery { metrics, dimensions, ..given.common.raw_query() };
-    respond(&state, &headers, &raw_query, Granularity::None, &given.common.form, faults).await
+    respond(&state, &headers, &given.raw_query(), Granularity::None, &given.common.form, faults).await
 }
 
 /// Query metrics (body)

@@ -122,7 +122,7 @@ impl Api {
             source_changes: Some(SourceChanges { pool, person_key: PersonKey::new(vec![7; 32]).unwrap() }),
             error_advice: |class| (class == "auth_failed").then_some("Check the key."),
         };
-        Self { db: None, router: router(state), clock, draining, doors }
+        Self { db: None, router: router(state, tributary::web::pages()), clock, draining, doors }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

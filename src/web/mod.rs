@@ -1,0 +1,42 @@
+//! The page: what the service knows, for readers in a browser. It reads without JavaScript and loads nothing from
+//! elsewhere.
+//!
+//! Each figure is the answer to a query of the API, parsed and computed by the API's own code ([`reading`]), so the two
+//! cannot differ; templates only write it. This module holds no SQL and decides no value.
+//!
+//! To add a section: a file with `pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError>`, a template
+//! beside the others, a row in [`layout::Section`], and a route in [`pages`]. A handler opens a [`reading::Reading`], gets
+//! each panel's data from it (`metrics`, or `part` for another read with its scopes), turns each result into a
+//! [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. Links between sections come from
+//! [`selection::Selection`], which also holds a section's own parameters.
+
+mod assets;
+mod chart;
+mod figure;
+mod layout;
+mod overview;
+mod panel;
+mod reading;
+mod refusal;
+mod selection;
+mod visit;
+
+use axum::routing::get;
+use axum::{Router, middleware};
+
+use crate::api::access::guard::{Rule, apply};
+use crate::api::state::ApiState;
+use crate::model::api_key::Scope;
+
+/// Any of these scopes opens a page; each panel then checks its own.
+const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
+
+/// Returns the routes of the page.
+pub fn pages() -> Router<ApiState> {
+    Router::new()
+        .route("/", get(overview::page))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .route_layer(middleware::from_fn(refusal::show))
+        .route("/assets/{name}", get(assets::file))
+        .layer(middleware::map_response(layout::protect))
+}
