@@ -241,6 +241,11 @@ impl IntoResponse for ApiError {
 }
 
 impl Reported {
+    /// Returns the kind of problem.
+    pub(crate) fn code(&self) -> &'static str {
+        self.problem.code
+    }
+
     /// Returns the problem with the id of its request, and writes the log.
     pub(crate) fn problem(self, request_id: &str) -> Problem {
         if let Some(log) = &self.log {

@@ -25,6 +25,7 @@ pub mod messages;
 pub mod metrics;
 pub mod number;
 pub mod operations;
+pub mod page_sessions;
 pub mod participants;
 pub mod pollers;
 pub mod provenance;

@@ -6,22 +6,26 @@
 //!
 //! To add a section: a file with `pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError>`, a template
 //! beside the others, a row in [`layout::Section`], and a route in [`pages`]. A handler opens a [`reading::Reading`], gets
-//! each panel's data from it (`metrics`, or `part` for another read with its scopes), turns each result into a
-//! [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. Links between sections come from
+//! the data of its panels from it (`metrics` for all queries at once, `part` for another read with its scopes), turns
+//! each result into a [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. A section of metrics
+//! alone is data ([`figures`]). Links between sections come from
 //! [`selection::Selection`], which also holds a section's own parameters.
 
 mod assets;
+mod card;
 mod chart;
 mod figure;
+mod figures;
 mod layout;
-mod overview;
 mod panel;
 mod reading;
 mod refusal;
+mod section;
 mod selection;
+mod sign_in;
 mod visit;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::api::access::guard::{Rule, apply};
@@ -34,8 +38,12 @@ const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::
 /// Returns the routes of the page.
 pub fn pages() -> Router<ApiState> {
     Router::new()
-        .route("/", get(overview::page))
+        .route("/", get(figures::overview))
+        .route("/conversations", get(figures::conversations))
+        .route("/meetings", get(figures::meetings))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
         .route_layer(middleware::from_fn(refusal::show))
         .route("/assets/{name}", get(assets::file))
         .layer(middleware::map_response(layout::protect))

@@ -1,4 +1,4 @@
-//! What the panels of a page read: each its own query, all from one snapshot, so that they agree.
+//! What the panels of a page read: each its own query, all metrics from one snapshot, so that they agree.
 //!
 //! A metric query is the query string of `/v1/metrics/query`, read and computed by the same code. A panel whose scope
 //! is missing, or whose query fails, costs its neighbours nothing.
@@ -26,10 +26,9 @@ use crate::web::visit::Visit;
 /// Address of metric queries.
 pub(crate) const METRICS_PATH: &str = "/v1/metrics/query";
 
-/// One snapshot for all panels of a page.
+/// What the panels of a page read, for its caller.
 pub(crate) struct Reading {
     state: ApiState,
-    snapshot: Snapshot,
     catalog: Catalog,
     request_id: String,
     shows_content: AtomicBool,
@@ -79,23 +78,16 @@ pub(crate) enum Trouble {
 }
 
 impl Reading {
-    /// Takes a snapshot.
+    /// Reads the sources that the caller may see.
     pub(crate) async fn open(visit: &Visit) -> Result<Self, ApiError> {
         let state = visit.state.clone();
         let catalog = state.catalog(None).await?;
-        let snapshot = Snapshot::take(&state.pool).await?;
-        let (request_id, shows_content) = (visit.request_id.clone(), AtomicBool::new(false));
-        Ok(Self { state, snapshot, catalog, request_id, shows_content })
+        Ok(Self { state, catalog, request_id: visit.request_id.clone(), shows_content: AtomicBool::new(false) })
     }
 
     /// Returns the sources that the caller may see.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
-    }
-
-    /// Returns the snapshot, for other reads within [`Self::part`].
-    pub(crate) fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
     }
 
     /// Notes that the page shows content, so that the response is audited and not stored.
@@ -114,30 +106,45 @@ impl Reading {
         scopes: &'static [Scope],
         read: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, Trouble> {
-        if !self.state.caller.has_any(scopes) {
-            return Err(self.trouble(AccessProblem::MissingScope { scopes }.into()));
-        }
-        let marked = self.snapshot.mark().await.map_err(ApiError::from);
-        let read = match marked {
-            Ok(()) => read.await,
-            Err(error) => Err(error),
-        };
-        match read {
-            Ok(read) => Ok(read),
-            Err(error) => {
-                // a failed statement must not fail the next panel
-                let _ = self.snapshot.return_to_mark().await;
-                Err(self.trouble(error))
-            }
-        }
+        self.allow(scopes)?;
+        read.await.map_err(|error| self.trouble(error))
     }
 
-    /// Answers a query string of `/v1/metrics/query`.
-    pub(crate) async fn metrics(&self, question: String) -> Result<Answered, Trouble> {
-        self.part(&[Scope::MetricsRead], self.answer(question)).await
+    /// Refuses callers without any of these scopes.
+    fn allow(&self, scopes: &'static [Scope]) -> Result<(), Trouble> {
+        if self.state.caller.has_any(scopes) {
+            return Ok(());
+        }
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        Err(Trouble::Forbidden { scopes: names.join(" or ") })
     }
 
-    async fn answer(&self, asked: String) -> Result<Answered, ApiError> {
+    /// Answers query strings of `/v1/metrics/query`, all from one snapshot.
+    pub(crate) async fn metrics(&self, asked: Vec<String>) -> Vec<Result<Answered, Trouble>> {
+        if let Err(trouble) = self.allow(&[Scope::MetricsRead]) {
+            return asked.iter().map(|_| Err(trouble.clone())).collect();
+        }
+        // no connection is held while another is waited for
+        let mut questions = Vec::with_capacity(asked.len());
+        for asked in asked {
+            questions.push(self.question(&asked).await.map(|question| (asked, question)));
+        }
+        let snapshot = Snapshot::take(&self.state.pool).await.map_err(|error| self.trouble(error.into()));
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            answers.push(match (question, &snapshot) {
+                (Err(error), _) => Err(self.trouble(error)),
+                (Ok(_), Err(trouble)) => Err(trouble.clone()),
+                (Ok((asked, question)), Ok(snapshot)) => {
+                    self.answer(snapshot, asked, &question).await.map_err(|error| self.trouble(error))
+                }
+            });
+        }
+        answers
+    }
+
+    /// Reads a query string, by the rules of the API.
+    async fn question(&self, asked: &str) -> Result<Question, ApiError> {
         if let Some(key_id) = &self.state.caller.key_id {
             let now = self.state.clock.now();
             self.state.doors.budgets.take(key_id, QUERY, now).map_err(AccessProblem::from)?;
@@ -145,11 +152,22 @@ impl Reading {
         let address = format!("{METRICS_PATH}?{asked}").parse::<Uri>().map_err(|_| ApiError::NoSuchPath)?;
         let Asked { given, faults } = Asked::<QueryParameters>::of(&address)?;
         let understood = understand(&self.state, &given.raw_query(), Granularity::None, MAX_BUCKETS, faults).await?;
-        let question = Question::of(&self.state, understood)?;
+        Question::of(&self.state, understood)
+    }
+
+    /// Computes an answer. A statement that fails costs only its own panel.
+    async fn answer(&self, snapshot: &Snapshot, asked: String, question: &Question) -> Result<Answered, ApiError> {
         if question.shows_titles {
             self.note_content();
         }
-        let answer = question.answer(&self.snapshot).await?;
+        snapshot.mark().await?;
+        let answer = match question.answer(snapshot).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                snapshot.return_to_mark().await?;
+                return Err(error.into());
+            }
+        };
         let is_cut = |row: Option<&MetricRow>| row.is_some_and(|row| row.bucket.is_partial);
         let cut = [is_cut(answer.rows.first()), is_cut(answer.rows.last())];
         Ok(Answered { answer: series(&question.understood.query, answer), question: asked, cut })
@@ -157,10 +175,6 @@ impl Reading {
 
     /// Returns an error as a panel shows it, and writes the log.
     fn trouble(&self, error: ApiError) -> Trouble {
-        if let ApiError::Access(AccessProblem::MissingScope { scopes }) = &error {
-            let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-            return Trouble::Forbidden { scopes: names.join(" or ") };
-        }
         let problem = error.of_part(&self.request_id);
         Trouble::Failed { title: problem.title, detail: problem.detail, request_id: problem.instance }
     }

@@ -19,7 +19,8 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let Some(reported) = response.extensions_mut().remove::<Reported>() else { return response };
     if response.status() == StatusCode::UNAUTHORIZED && is_get {
-        return Redirect::to(&format!("/sign-in?next={}", escape(&address))).into_response();
+        let ended = if ["session_ended", "key_ended"].contains(&reported.code()) { "ended=true&" } else { "" };
+        return Redirect::to(&format!("/sign-in?{ended}next={}", escape(&address))).into_response();
     }
     let problem = reported.problem(&id);
     let mut shown = of_problem(&problem);

@@ -7,6 +7,7 @@
 
 mod axis;
 pub(crate) mod heat;
+pub(crate) mod ranking;
 pub(crate) mod spark;
 
 use askama::Template;
@@ -237,10 +238,10 @@ fn as_place(at: usize) -> f64 {
     at as f64
 }
 
-/// Draws the groups of a metric that adds up, one on the other. Where a part is not known, the rest of the bucket is
+/// Draws groups and metrics that add up, one on the other. Where a part is not known, the rest of the bucket is
 /// hatched: a stack with a hole only looks smaller.
-pub(crate) fn stacked(answered: &Answered, metric: &str, caption: &str) -> Shown {
-    let along = Along::of(answered, &[metric]);
+pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> Shown {
+    let along = Along::of(answered, metrics);
     let sum = |at: usize| along.series.iter().filter_map(|series| Along::value(series, at)).sum::<Decimal>();
     let greatest = (0..along.count()).map(|at| size(sum(at))).fold(0.0, f64::max);
     let mut chart = along.chart(caption, greatest, false);
