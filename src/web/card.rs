@@ -36,7 +36,8 @@ pub(crate) struct CardValue {
 
 /// Returns the query of cards.
 pub(crate) fn question(visit: &Visit, metrics: &[&str]) -> String {
-    visit.selection.compared(&format!("metrics={}&granularity=auto", metrics.join(",")))
+    let granularity = visit.selection.granularity();
+    visit.selection.compared(&format!("metrics={}&granularity={granularity}", metrics.join(",")))
 }
 
 /// Makes cards of the answer to their query. Where it failed, each metric has a query of its own, so that a fault costs
@@ -74,6 +75,6 @@ fn value(metric: &'static Metric, answered: &Answered) -> CardValue {
         change: change(value),
         spark: series.map(spark).unwrap_or_default(),
         remarks,
-        complete_through: answered.complete_through(),
+        complete_through: answered.complete_through_briefly(),
     }
 }

@@ -14,6 +14,8 @@
 mod assets;
 mod card;
 mod chart;
+mod costs;
+mod explain;
 mod figure;
 mod figures;
 mod layout;
@@ -41,6 +43,8 @@ pub fn pages() -> Router<ApiState> {
         .route("/", get(figures::overview))
         .route("/conversations", get(figures::conversations))
         .route("/meetings", get(figures::meetings))
+        .route("/costs", get(costs::page))
+        .route("/explain", get(explain::page))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

@@ -14,6 +14,8 @@ use crate::web::reading::{Answered, METRICS_PATH, Trouble};
 pub(crate) enum State {
     /// A figure, as HTML.
     Figure(String),
+    /// A table.
+    Table(Table),
     /// Nothing, and that is known.
     EmptyAndComplete(String),
     /// Nothing, and it is not known whether that is all.
@@ -26,7 +28,7 @@ impl State {
     /// Returns its name, for styles and tests.
     fn name(&self) -> &'static str {
         match self {
-            Self::Figure(_) => "figure",
+            Self::Figure(_) | Self::Table(_) => "figure",
             Self::EmptyAndComplete(_) => "empty-and-complete",
             Self::EmptyButUnknown(_) => "empty-but-unknown",
             Self::Trouble(Trouble::Forbidden { .. }) => "forbidden",
@@ -163,12 +165,7 @@ impl Panel {
         }
     }
 
-    /// The same panel over the whole width.
-    pub(crate) fn wide(self) -> Self {
-        Self { is_wide: true, ..self }
-    }
-
-    /// Returns the panel with an attribute of its state.
+    /// Returns the name of its state.
     fn state_name(&self) -> &'static str {
         self.state.name()
     }
@@ -219,6 +216,14 @@ impl Answered {
             || "The beginning of the period is not proven.".to_owned(),
             |at| format!("Data complete to {}.", self.local(at)),
         )
+    }
+
+    /// Returns the same in few words, for a card: the page states the zone.
+    pub(crate) fn complete_through_briefly(&self) -> String {
+        let freshness = &self.answer.freshness;
+        let at = freshness.range.and_then(|range| range.complete_through).or(freshness.complete_through);
+        let brief = |at| self.local(at).get(5..16).map(|at| format!("complete to {at}"));
+        at.and_then(brief).unwrap_or_else(|| "not proven".to_owned())
     }
 
     /// Returns an instant in the zone of the query.

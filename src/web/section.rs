@@ -43,8 +43,9 @@ pub(crate) struct Plan {
 /// Reads the cards and the panels of a section, from one snapshot.
 pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans: &[Plan]) -> (Vec<Card>, Vec<Panel>) {
     let question = |plan: &Plan| {
-        let asked = format!("metrics={}{}", plan.metrics.join(","), plan.asked);
-        visit.selection.question(&asked)
+        let is_along_time = matches!(plan.drawing, Drawing::Stacked | Drawing::Lines);
+        let granularity = if is_along_time { visit.selection.granularity() } else { "none" };
+        visit.selection.question(&format!("metrics={}{}&granularity={granularity}", plan.metrics.join(","), plan.asked))
     };
     let of_cards = (!cards.is_empty()).then(|| card::question(visit, cards));
     let questions = of_cards.into_iter().chain(plans.iter().map(question));

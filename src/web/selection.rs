@@ -11,7 +11,7 @@ use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::filter::is_filterable;
 
 /// The range of an address that names none.
-const DEFAULT_RANGE: &str = "last_7_days";
+pub(crate) const DEFAULT_RANGE: &str = "last_7_days";
 /// Parameters of time, in the API's words.
 const OF_TIME: [&str; 4] = ["range", "from", "to", "zone"];
 /// Parameters of filters that are not the name of a field.
@@ -62,6 +62,18 @@ impl Selection {
     pub(crate) fn range(&self) -> Option<&str> {
         let has_dates = self.get("from").or(self.get("to")).is_some();
         self.get("range").or(if has_dates { None } else { Some(DEFAULT_RANGE) })
+    }
+
+    /// Returns the size of the buckets along time: as many as a chart can show.
+    pub(crate) fn granularity(&self) -> &'static str {
+        match self.range() {
+            Some("last_365_days" | "this_year" | "previous_year") => "week",
+            Some("today" | "yesterday") => "hour",
+            Some(range) if range.ends_with("_hours") => "hour",
+            Some(range) if range.starts_with("last_") && range.len() > "last_99_days".len() => "auto",
+            Some(_) => "day",
+            None => "auto",
+        }
     }
 
     /// Returns the comparison, in the API's words; `None`: none is wanted.

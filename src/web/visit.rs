@@ -9,7 +9,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::api::access::doors::Arrival;
 use crate::api::access::guard::Content;
 use crate::api::etag::EntityTag;
 use crate::api::problem::ApiError;
@@ -31,8 +30,6 @@ pub(crate) struct Visit {
     pub(crate) path: String,
     /// Id of the request.
     pub(crate) request_id: String,
-    /// Host by which the caller reached the service.
-    pub(crate) host: String,
     headers: HeaderMap,
 }
 
@@ -42,13 +39,11 @@ impl FromRequestParts<ApiState> for Visit {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Infallible> {
         let ForCaller(state) = ForCaller::from_request_parts(parts, state).await?;
         let clock = Arc::new(FixedClock(state.clock.now()));
-        let arrival = parts.extensions.get::<Arrival>().cloned().unwrap_or_default();
         Ok(Self {
             state: ApiState { clock, ..state },
             selection: Selection::read(&parts.uri),
             path: parts.uri.path().to_owned(),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-            host: arrival.host.unwrap_or_else(|| "localhost".to_owned()),
             headers: parts.headers.clone(),
         })
     }

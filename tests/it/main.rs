@@ -18,3 +18,4 @@ mod store;
 mod telemetry;
 mod tidy;
 mod verbs;
+mod web;

@@ -115,9 +115,14 @@ pub(super) fn size(value: Decimal) -> f64 {
     value.to_f64().unwrap_or(0.0)
 }
 
+/// Whether a value is missing because there is nothing to measure.
+fn is_empty(reason: &str) -> bool {
+    matches!(reason, "not_applicable" | "no_data" | "no_rows" | "not_begun" | "not_shown" | "in_progress")
+}
+
 /// Whether a value is missing because it is not known, so that its place must not look empty.
 fn is_unknown(reason: Option<&str>) -> bool {
-    !matches!(reason, None | Some("not_applicable" | "no_data" | "no_rows" | "not_begun" | "not_shown"))
+    reason.is_some_and(|reason| !is_empty(reason))
 }
 
 /// Series along time, as they are drawn and told.
@@ -129,8 +134,9 @@ struct Along<'a> {
 impl<'a> Along<'a> {
     fn of(answered: &'a Answered, metrics: &[&str]) -> Self {
         let is_shown = |series: &&Series| {
-            metrics.contains(&series.metric)
-                && series.reasons.as_ref().is_none_or(|reasons| reasons.iter().any(|it| *it != Some("not_applicable")))
+            let has_any = || series.data.iter().any(Option::is_some);
+            let is_doubtful = || series.reasons.iter().flatten().any(|reason| is_unknown(*reason));
+            metrics.contains(&series.metric) && (has_any() || is_doubtful())
         };
         Self { answered, series: answered.answer.series.iter().filter(is_shown).collect() }
     }
