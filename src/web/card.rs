@@ -5,7 +5,6 @@ use crate::query::metrics::registry;
 use crate::web::chart::spark::spark;
 use crate::web::figure::{Figure, Measured, change, grouped};
 use crate::web::reading::{Answered, Reading, Trouble};
-use crate::web::section::explain_link;
 use crate::web::visit::Visit;
 
 /// A card.
@@ -56,7 +55,7 @@ pub(crate) async fn cards(
     let card = |(at, metric): (usize, &'static Metric)| {
         let read = each.get(at).unwrap_or(&all).as_ref();
         let read = read.map(|answered| value(metric, answered)).map_err(Trouble::clone);
-        Card { metric, explain: explain_link(visit, metric.id), read }
+        Card { metric, explain: visit.explain_link(metric.id), read }
     };
     found.enumerate().map(card).collect()
 }
@@ -64,7 +63,7 @@ pub(crate) async fn cards(
 fn value(metric: &'static Metric, answered: &Answered) -> CardValue {
     let Some(value) = answered.answer.totals.get(metric.id) else { return CardValue::default() };
     let measured = Measured { metric: metric.id, unit: metric.unit, currency: answered.answer.currency.as_deref() };
-    let parts = value.numerator.zip(value.denominator).filter(|_| measured.is_share());
+    let parts = value.numerator.zip(value.denominator).filter(|_| metric.id.ends_with("_rate")); // the parts of others are seconds
     let mut remarks: Vec<String> = Vec::new();
     remarks.extend(parts.map(|(of, all)| format!("{} of {}", grouped(of.0, 0), grouped(all.0, 0))));
     remarks.extend(value.unknown_count.map(|count| format!("{} unknown", grouped(count.into(), 0))));

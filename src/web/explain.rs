@@ -214,10 +214,16 @@ fn changed(explanation: &Explanation, words: Words<'_>) -> Table {
 /// Returns a table for each dimension, with the groups that drive the change since the previous period.
 fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, Table)> {
     let Some(previous) = &explanation.previous else { return Vec::new() };
-    let before = words.measured.total(&previous.figure).text;
-    let change = words.signed(previous.change).text;
     let head = ["Group", "Before", "Now", "Contribution"];
-    let tables = previous.drivers.iter().map(|drivers| {
+    // one group alone explains nothing
+    let telling = previous.drivers.iter().filter(|drivers| drivers.groups.len() > 1);
+    let tables = telling.map(|drivers| {
+        let all = vec![
+            Cell::text("All"),
+            words.value(previous.figure.value),
+            words.value(explanation.figure.value),
+            words.signed(previous.change),
+        ];
         let groups = drivers.groups.iter().map(|driver| {
             let name = Cell::text(driver.group.clone().unwrap_or_else(|| "(none)".to_owned()));
             let contribution = words.signed(Some(driver.contribution));
@@ -227,13 +233,13 @@ fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, 
             let name = Cell::text(format!("{} others", other.group_count));
             vec![name, Cell::number(""), Cell::number(""), words.signed(Some(other.contribution))]
         });
-        let title = format!("Drivers by {}: {before} before, change {change}", named(drivers.dimension));
+        let title = format!("Drivers of the change, by {}", named(drivers.dimension));
         let head =
             head.iter().enumerate().map(|(at, name)| if at == 0 { Cell::text(*name) } else { Cell::number(*name) });
         (
             format!("drivers-{}", drivers.dimension),
             title,
-            Table { head: head.collect(), rows: groups.chain(other).collect() },
+            Table { head: head.collect(), rows: std::iter::once(all).chain(groups).chain(other).collect() },
         )
     });
     tables.collect()

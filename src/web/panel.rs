@@ -190,6 +190,9 @@ impl Answered {
                 State::EmptyAndComplete(format!("Not applicable: no selected source has {what}."))
             }
             Some("not_fetched") => State::EmptyButUnknown(format!("Not fetched: no selected source fetches {what}.")),
+            Some("unknown") => {
+                State::EmptyButUnknown("Unknown: no session of this period has the data for it.".to_owned())
+            }
             Some("not_begun") => State::EmptyAndComplete("The period has not begun.".to_owned()),
             Some("before_history") => {
                 State::EmptyButUnknown(format!("The period lies before the history of the sources. {through}"))

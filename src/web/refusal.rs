@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::api::problem::{Problem, Reported};
 use crate::api::request_id::RequestId;
 use crate::web::layout::Notice;
+use crate::web::respond::{page, rendered};
 use crate::web::selection::escape;
-use crate::web::visit::{page, rendered};
 
 /// Shows a problem response as a page.
 pub(crate) async fn show(request: Request, next: Next) -> Response {

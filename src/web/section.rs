@@ -2,7 +2,10 @@
 
 use crate::query::metrics::registry;
 use crate::web::card::{self, Card};
-use crate::web::chart::{heat, lines, ranking, stacked};
+use crate::web::chart::heat::heat;
+use crate::web::chart::lines::lines;
+use crate::web::chart::ranking::ranking;
+use crate::web::chart::stacked::stacked;
 use crate::web::figure::Measured;
 use crate::web::panel::{Panel, Shown};
 use crate::web::reading::{Answered, Reading};
@@ -55,7 +58,7 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
         None => Vec::new(),
     };
     let panels = plans.iter().zip(answers).map(|(plan, read)| {
-        let explain = plan.metrics.first().map(|metric| explain_link(visit, metric));
+        let explain = plan.metrics.first().map(|metric| visit.explain_link(metric));
         let panel = Panel::of(plan.id, plan.title, &read, plan.what, explain, |answered| drawn(visit, plan, answered));
         Panel { is_wide: plan.is_wide, ..panel }
     });
@@ -68,14 +71,9 @@ fn drawn(visit: &Visit, plan: &Plan, answered: &Answered) -> Shown {
     match plan.drawing {
         Drawing::Stacked => stacked(answered, plan.metrics, &caption),
         Drawing::Lines => lines(answered, plan.metrics, &caption),
-        Drawing::Week => heat::heat(answered, &caption),
-        Drawing::Ranking => ranking::ranking(visit, answered, &caption),
+        Drawing::Week => heat(answered, &caption),
+        Drawing::Ranking => ranking(visit, answered, &caption),
     }
-}
-
-/// Returns the address that explains a metric in the state of the page.
-pub(crate) fn explain_link(visit: &Visit, metric: &str) -> String {
-    visit.selection.with("metric", Some(metric)).link_with("/explain", &["metric"])
 }
 
 /// Returns a sentence with the totals of metrics over the range.

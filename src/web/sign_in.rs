@@ -12,7 +12,8 @@ use crate::api::access::page_session;
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::request_body;
 use crate::web::layout::{Layout, Section};
-use crate::web::visit::{Visit, page, rendered};
+use crate::web::respond::{page, rendered};
+use crate::web::visit::Visit;
 
 /// Longest body of the form, bytes.
 const MAX_BODY_BYTES: usize = 4_096;

@@ -1,22 +1,15 @@
-//! A request for a page: its caller, its state, and the answer to it.
+//! A request for a page: its caller and its state.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use askama::Template;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 
-use crate::api::access::guard::Content;
-use crate::api::etag::EntityTag;
-use crate::api::problem::ApiError;
 use crate::api::request_id::RequestId;
 use crate::api::state::{ApiState, ForCaller};
 use crate::clock::FixedClock;
-use crate::web::layout::{Layout, Section};
-use crate::web::reading::Reading;
 use crate::web::selection::Selection;
 
 /// A request for a page.
@@ -30,7 +23,8 @@ pub(crate) struct Visit {
     pub(crate) path: String,
     /// Id of the request.
     pub(crate) request_id: String,
-    headers: HeaderMap,
+    /// Headers of the request.
+    pub(crate) headers: HeaderMap,
 }
 
 impl FromRequestParts<ApiState> for Visit {
@@ -50,30 +44,8 @@ impl FromRequestParts<ApiState> for Visit {
 }
 
 impl Visit {
-    /// Answers with a section.
-    pub(crate) fn respond(
-        &self,
-        section: Section,
-        reading: &Reading,
-        body: &impl Template,
-    ) -> Result<Response, ApiError> {
-        let body = rendered(body)?;
-        let html = rendered(&Layout::of(self, section, Some(reading.catalog()), body))?;
-        let tag = EntityTag::of_body(html.as_bytes());
-        let response = if tag.is_held_by(&self.headers) { tag.not_modified() } else { tag.mark(page(html)) };
-        let mut response = if reading.shows_content() { Content::mark(response) } else { response };
-        // after a sign-out, nothing of it is shown
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        Ok(response)
+    /// Returns the address that explains a metric in the state of the page.
+    pub(crate) fn explain_link(&self, metric: &str) -> String {
+        self.selection.with("metric", Some(metric)).link_with("/explain", &["metric"])
     }
-}
-
-/// Renders a template.
-pub(crate) fn rendered(template: &impl Template) -> Result<String, ApiError> {
-    template.render().map_err(|error| ApiError::Panicked(format!("a page cannot be written: {error}")))
-}
-
-/// Returns a page as a response.
-pub(crate) fn page(html: String) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()
 }

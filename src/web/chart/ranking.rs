@@ -1,8 +1,10 @@
-//! The greatest groups, as a table with bars. Each name leads to its sessions.
+//! The greatest groups, as a table with bars. A name leads to its sessions.
 
 use askama::Template;
 use rust_decimal::Decimal;
 
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::series::answer::Series;
 use crate::web::chart::{percent, size};
 use crate::web::figure::Measured;
@@ -15,6 +17,7 @@ struct Row {
     name: String,
     link: Option<String>,
     width: String,
+    class: &'static str,
     values: Vec<String>,
 }
 
@@ -33,17 +36,20 @@ pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Show
     let series: Vec<&Series> = answer.series.iter().filter(|series| !series.is_other).collect();
     let value = |series: &Series, at: usize| series.data.get(at).copied().flatten();
     let first = |at: usize| series.first().and_then(|series| value(series, at)).map_or(Decimal::ZERO, |it| it.0);
-    let greatest = (0..answer.labels.len()).map(|at| size(first(at))).fold(0.0, f64::max);
+    let is_other = |at: usize| answer.other_place == Some(at);
+    let shown = (0..answer.labels.len()).filter(|at| !is_other(*at));
+    let greatest = shown.map(|at| size(first(at))).fold(0.0, f64::max);
     let text = |series: &Series, at: usize| {
         let measured = Measured { metric: series.metric, unit: series.unit, currency: answer.currency.as_deref() };
         let reason = series.reasons.as_ref().and_then(|reasons| reasons.get(at).copied().flatten());
         measured.figure(value(series, at), reason).text
     };
+    // of other dimensions a session has several values
+    let is_linked = Dimension::parse(answer.axis).is_some_and(is_filterable);
     let link = |at: usize| {
-        let is_other = answer.other_place == Some(at);
         let selection = &visit.selection;
         match answer.keys.get(at).and_then(Option::as_ref) {
-            _ if is_other => None,
+            _ if is_other(at) || !is_linked => None,
             Some(key) => Some(selection.with(answer.axis, Some(&as_list(key))).link("/sessions")),
             None => Some(selection.with("missing", Some(answer.axis)).link("/sessions")),
         }
@@ -51,7 +57,8 @@ pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Show
     let row = |(at, name): (usize, &String)| Row {
         name: name.clone(),
         link: link(at),
-        width: percent(if greatest > 0.0 { size(first(at)) / greatest } else { 0.0 }),
+        width: percent(if greatest > 0.0 { (size(first(at)) / greatest).min(1.0) } else { 0.0 }),
+        class: if is_other(at) { "c0" } else { "c1" },
         values: series.iter().map(|series| text(series, at)).collect(),
     };
     let drawn = Ranking {
