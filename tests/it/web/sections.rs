@@ -54,7 +54,9 @@ async fn the_links_of_a_panel_lead_to_the_same_values() {
         .filter_map(|row| row.unwrap()["minutes_consumed"].parse::<f64>().ok())
         .sum();
     assert!((sum - 153.35).abs() < 1e-9, "{sum}");
-    // the table has the values of the chart
+    // the table has the values of the chart: 100.5 + 40.25
+    let week = page(&api, "/?range=last_7_days&zone=Europe/Berlin").await;
+    let minutes = part(&week, "minutes");
     assert!(minutes.contains("<th scope=\"row\">2026-11-18</th>") && minutes.contains("141\u{202f}min"), "{minutes}");
 }
 
