@@ -1415,6 +1415,15 @@ create table ingest.api_keys (
 );
 comment on table ingest.api_keys is 'Keys of API callers, by their hashes.';
 
+-- Browsers that signed in with a key. A session can do what its key can, and ends with it.
+create table ingest.page_sessions (
+  token_hash bytea primary key check (octet_length(token_hash) = 32), -- SHA-256 of what the cookie holds
+  key_id     text not null references ingest.api_keys,
+  created_at core.instant not null,
+  expires_at core.instant not null check (expires_at > created_at)
+);
+comment on table ingest.page_sessions is 'Browsers that signed in with a key, by hashes of their cookies.';
+
 -- Reads of content, operator commands and refusals, without content. A command has a row before it is executed, and
 -- its status afterwards; a row without one is a command whose outcome is unknown.
 create sequence ingest.audit_audit_id_seq;

@@ -6,7 +6,7 @@
 //! - [`model`]: stored data; plain types.
 //! - [`connector`]: the interface of a provider; [`providers`]: its implementations.
 //! - [`ingest`]: poll → save, for any provider; [`store`]: writes, one transaction a page.
-//! - [`query`]: reads; [`api`]: answers over HTTP.
+//! - [`query`]: reads; [`api`]: answers over HTTP; [`web`]: the page.
 //! - [`app`]: wiring; `demo`: the whole service on one machine, with the simulated providers of the crate
 //!   `tributary_simulator`, in builds with the feature `demo`; [`verbs`]: the command line.
 //! - [`config`], [`clock`], [`db`], [`telemetry`]: foundations; [`embedded`]: a private Postgres server; [`failpoint`]:
@@ -27,6 +27,7 @@ pub mod store;
 pub mod ingest;
 pub mod query;
 pub mod api;
+pub mod web;
 pub mod app;
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -133,7 +133,7 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
     let now: DateTime<Utc> = NOW.parse()?;
     let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(now));
     let server = tributary::app::parse_config("", &BTreeMap::new())?.server;
-    Ok(api::router(ApiState {
+    let state = ApiState {
         pool: pool.clone(),
         probes: pool.clone(),
         writes: tributary::db::WriteState::default(),
@@ -153,7 +153,8 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
         replays: None,
         source_changes: None,
         error_advice: tributary::ingest::advice_for,
-    }))
+    };
+    Ok(api::router(state, tributary::web::pages()))
 }
 
 /// Runs everything once more, with the plans in the server's log, and stores that log.

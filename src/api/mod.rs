@@ -156,8 +156,8 @@ pub fn document_text() -> serde_json::Result<String> {
     description::text(&document())
 }
 
-/// Returns the API's router.
-pub fn router(state: ApiState) -> Router {
+/// Returns the API's router, with the routes of the page beside it.
+pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
     let (router, document) = routes().split();
     let recall = memory::Recall {
         memory: state.memory.clone(),
@@ -165,7 +165,7 @@ pub fn router(state: ApiState) -> Router {
         probes: state.probes.clone(),
         departures: state.departures.clone(),
     };
-    finish(router.layer(Extension(recall)).merge(description::reader(&document)), state)
+    finish(router.layer(Extension(recall)).merge(description::reader(&document)).merge(pages), state)
 }
 
 /// Returns the router of the address for supervisors and load balancers: liveness, readiness and metrics.

@@ -252,12 +252,22 @@ impl IntoResponse for ApiError {
 }
 
 impl Reported {
-    /// Writes the log, and the body of a response that already has its status and headers.
-    pub(crate) fn finish(self, request_id: &str, response: &mut Response) {
+    /// Returns the kind of problem.
+    pub(crate) fn code(&self) -> &'static str {
+        self.problem.code
+    }
+
+    /// Returns the problem with the id of its request, and writes the log.
+    pub(crate) fn problem(self, request_id: &str) -> Problem {
         if let Some(log) = &self.log {
             tracing::error!(request_id, code = self.problem.code, "{log}");
         }
-        let body = Json(Problem { instance: request_id.to_owned(), ..self.problem }).into_response();
+        Problem { instance: request_id.to_owned(), ..self.problem }
+    }
+
+    /// Writes the log, and the body of a response that already has its status and headers.
+    pub(crate) fn finish(self, request_id: &str, response: &mut Response) {
+        let body = Json(self.problem(request_id)).into_response();
         *response.body_mut() = body.into_body();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

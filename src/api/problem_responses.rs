@@ -20,7 +20,7 @@ const ALL: [Described; 25] = [
     Described(
         "Unauthorized",
         "401",
-        "No usable key was given (`no_key`, `unusable_key`, `key_ended`); see `WWW-Authenticate`.",
+        "No usable key was given (`no_key`, `unusable_key`, `key_ended`, `session_ended`); see `WWW-Authenticate`.",
     ),
     Described(
         "HookNotVerified",

@@ -38,6 +38,7 @@ use crate::query::pollers::HealthReads;
 use crate::query::zones::Zones;
 use crate::store::source_change::SourceChanges;
 use crate::telemetry::metrics;
+use crate::web;
 
 /// Longest time that a shutdown waits for polls and requests.
 const GRACE: Duration = Duration::from_secs(30);
@@ -193,7 +194,7 @@ async fn answer(
         tracing::info!(%address, max_connections = limits.max_connections, "answering");
         on_ready(address);
         let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
-        served.spawn(connections::serve(listener, tls, api::router(state), limits, stop.clone()));
+        served.spawn(connections::serve(listener, tls, api::router(state, web::pages()), limits, stop.clone()));
     } else {
         tracing::info!("polling");
     }

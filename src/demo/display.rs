@@ -68,7 +68,7 @@ impl Display {
 
     /// Prints until dropped.
     pub(super) async fn show(&self) -> anyhow::Result<()> {
-        println!("  API          {}   reader: {}/docs\n", self.api, self.api);
+        println!("  Page         {}/\n", self.api);
         let mut last_seen = self.first_load().await?;
         self.print_questions();
         loop {

@@ -26,6 +26,7 @@ pub mod messages;
 pub mod metrics;
 pub mod number;
 pub mod operations;
+pub mod page_sessions;
 pub mod participants;
 pub mod pollers;
 pub mod provenance;

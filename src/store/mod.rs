@@ -30,6 +30,7 @@ pub mod lease;
 pub mod open_set;
 pub mod operation;
 pub mod page;
+pub mod page_session;
 pub mod prune;
 pub mod rate_cards;
 pub mod reconciliation;

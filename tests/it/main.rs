@@ -19,3 +19,4 @@ mod store;
 mod telemetry;
 mod tidy;
 mod verbs;
+mod web;

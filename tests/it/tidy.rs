@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 mod circles;
 
-/// Modules by rank. A module may name only modules of a lower rank; `app`, `demo`, `verbs` and `main`
-/// stand in this order, each above the last.
-const RANKS: [(&str, u32); 17] = [
+/// Modules by rank. A module may name only modules of a lower rank; `web`, `app`, `demo`, `verbs` and
+/// `main` stand in this order, each above the last.
+const RANKS: [(&str, u32); 18] = [
     ("model", 0),
     ("config", 0),
     ("clock", 0),
@@ -20,10 +20,11 @@ const RANKS: [(&str, u32); 17] = [
     ("providers", 2),
     ("ingest", 2),
     ("api", 2),
-    ("app", 3),
-    ("demo", 4),
-    ("verbs", 5),
-    ("main", 6),
+    ("web", 3),
+    ("app", 4),
+    ("demo", 5),
+    ("verbs", 6),
+    ("main", 7),
 ];
 
 /// Dependencies within rank 0: plain data may use plain data.

@@ -17,6 +17,11 @@ pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// Header with the size of the budget.
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// Cost of a request that reads a little.
+pub(crate) const READ: u32 = 1;
+/// Cost of a metric query.
+pub(crate) const QUERY: u32 = 5;
+
 /// Longest wait for other queries of the same key.
 const QUEUE_TIME: Duration = Duration::from_secs(10);
 /// Begin of the names of callers without a usable key, before their address.

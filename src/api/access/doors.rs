@@ -11,11 +11,12 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tower_http::cors::CorsLayer;
 
 use crate::api::access::audit_log::AuditLog;
-use crate::api::access::budget::{Budgets, RATE_LIMIT, RATE_LIMIT_POLICY};
+use crate::api::access::budget::{ADDRESS, Budgets, RATE_LIMIT, RATE_LIMIT_POLICY, READ};
 use crate::api::access::key_ring::KeyRing;
 use crate::api::problem::{AccessProblem, ApiError};
 use crate::api::request_id::REQUEST_ID;
@@ -43,6 +44,8 @@ pub struct Doors {
 pub(crate) struct Arrival {
     pub(crate) address: Option<String>,
     pub(crate) host: Option<String>,
+    /// Whether the client reached the service, or the proxy before it, by TLS.
+    pub(crate) is_secure: bool,
 }
 
 impl Doors {
@@ -119,6 +122,15 @@ impl Doors {
             .max_age(std::time::Duration::from_mins(10))
     }
 
+    /// Takes from the budget of the host of a caller without a usable key.
+    pub(crate) fn charge_address(&self, arrival: &Arrival, now: DateTime<Utc>) -> Result<(), AccessProblem> {
+        let address = arrival.address.as_deref().unwrap_or("unknown");
+        // by host, not by connection
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        self.budgets.take(&format!("{ADDRESS}{host}"), READ, now)?;
+        Ok(())
+    }
+
     fn arrival(&self, request: &Request) -> Arrival {
         let is_trusted = |address: IpAddr| self.server.trusted_proxies.iter().any(|proxy| proxy.contains(address));
         let headers = request.headers();
@@ -132,7 +144,12 @@ impl Doors {
         let client = forwarded.iter().rev().find(of_client).filter(|_| is_proxied).map(|client| (*client).to_owned());
         let own = text("host").or_else(|| request.uri().authority().map(Authority::as_str));
         let host = text("x-forwarded-host").filter(|_| is_proxied).or(own);
-        Arrival { address: client.or_else(|| peer.map(|peer| peer.to_string())), host: host.map(ToOwned::to_owned) }
+        let is_secure = match text("x-forwarded-proto").filter(|_| is_proxied) {
+            Some(scheme) => scheme.eq_ignore_ascii_case("https"),
+            None => self.server.tls.is_some(),
+        };
+        let address = client.or_else(|| peer.map(|peer| peer.to_string()));
+        Arrival { address, host: host.map(ToOwned::to_owned), is_secure }
     }
 }
 

@@ -11,9 +11,12 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::api::access::budget::{ADDRESS, Rest};
+pub(crate) use crate::api::access::budget::{QUERY, READ};
+
+use crate::api::access::budget::Rest;
 use crate::api::access::caller::Caller;
 use crate::api::access::doors::{API_KEY, Arrival, Doors};
+use crate::api::access::page_session;
 use crate::api::memory::View;
 use crate::api::problem::{AccessProblem, ApiError};
 use crate::api::request_id::RequestId;
@@ -21,11 +24,6 @@ use crate::model::api_key::Scope;
 use crate::model::source_access::SourceAccess;
 use crate::query::source_of;
 use crate::store::audit::{AuditEntry, AuditKind};
-
-/// Cost of a request that reads a little.
-pub(crate) const READ: u32 = 1;
-/// Cost of a metric query.
-pub(crate) const QUERY: u32 = 5;
 
 /// What a route requires of its caller.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +34,16 @@ pub(crate) struct Rule {
     pub(crate) cost: u32,
     /// Whether it concerns all sources at once, so that a caller limited to some is refused.
     pub(crate) is_of_all_sources: bool,
+    /// Whether it is a page, which may show content without a parameter that asks for it.
+    pub(crate) is_page: bool,
 }
 
 impl Rule {
+    /// Returns the rule of a page, whose panels have rules of their own.
+    pub(crate) fn of_page(scopes: &'static [Scope]) -> Self {
+        Self { scopes, cost: QUERY, is_of_all_sources: false, is_page: true }
+    }
+
     fn names(self) -> String {
         self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
     }
@@ -99,6 +104,7 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
     }
     if doors.keys.is_some() {
         headers.append(header::VARY, HeaderValue::from_static("authorization, x-api-key"));
+        headers.append(header::VARY, HeaderValue::from_static("cookie"));
     }
     response
 }
@@ -106,21 +112,23 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
 /// Checks a request; leaves its caller in the extensions, and returns the entries for the audit log.
 async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<Rest>) -> Result<Entries, ApiError> {
     let arrival = parts.extensions.get::<Arrival>().cloned().unwrap_or_default();
-    let address = arrival.address.unwrap_or_else(|| "unknown".to_owned());
+    let address = arrival.address.clone().unwrap_or_else(|| "unknown".to_owned());
     let now = doors.clock.now();
     let caller = match &doors.keys {
         None => Caller::open(&address),
         Some(ring) => {
             let key = match credential(&parts.headers) {
                 Ok(text) => ring.find(&text).await,
+                Err(AccessProblem::NoKey) => match page_session::key_id(doors, parts, rule.is_page).await {
+                    Ok(key_id) => ring.of_session(&key_id).await,
+                    Err(error) => Err(error),
+                },
                 Err(problem) => Err(problem.into()),
             };
             let key = match key {
                 Ok(key) => key,
                 Err(error) => {
-                    // by host, not by connection
-                    let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
-                    doors.budgets.take(&format!("{ADDRESS}{host}"), READ, now).map_err(AccessProblem::from)?;
+                    doors.charge_address(&arrival, now)?;
                     return Err(error);
                 }
             };
@@ -152,7 +160,7 @@ async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<R
         parts.extensions.insert(View { sources: caller.sources.clone(), reads_content });
     }
     // only a request that can ask for titles has this entry
-    let can_ask = parts.method != Method::GET || parts.uri.query().is_some();
+    let can_ask = rule.is_page || parts.method != Method::GET || parts.uri.query().is_some();
     let can_show = can_ask && caller.has_any(&[Scope::ContentRead]);
     let of_content = can_show.then(|| {
         let entry = audit_entry(AuditKind::Read, None, rule, &caller, parts, now);

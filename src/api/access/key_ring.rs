@@ -64,9 +64,22 @@ impl KeyRing {
         if !ring.keys.contains_key(&key.id) {
             ring = self.ring(FRESH_FOR_UNKNOWN).await?;
         }
-        let now = self.clock.now();
         // an id is no secret: only the comparison of hashes takes constant time
         let stored = ring.keys.get(&key.id).filter(|stored| stored.hash == key.hash());
+        self.in_force(stored)
+    }
+
+    /// Returns the key that a session of the page was opened with, if it is in force.
+    pub(super) async fn of_session(&self, key_id: &str) -> Result<Arc<StoredKey>, ApiError> {
+        let mut ring = self.ring(FRESH_FOR).await?;
+        if !ring.keys.contains_key(key_id) {
+            ring = self.ring(FRESH_FOR_UNKNOWN).await?;
+        }
+        self.in_force(ring.keys.get(key_id))
+    }
+
+    fn in_force(&self, stored: Option<&Arc<StoredKey>>) -> Result<Arc<StoredKey>, ApiError> {
+        let now = self.clock.now();
         let stored = stored.ok_or(AccessProblem::UnusableKey)?;
         match stored.state(now) {
             "active" => {}

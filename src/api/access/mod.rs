@@ -9,5 +9,6 @@ pub mod caller;
 pub mod doors;
 pub(crate) mod guard;
 pub mod key_ring;
+pub(crate) mod page_session;
 pub(crate) mod routes;
 pub mod tls;

@@ -43,17 +43,17 @@ impl Routes {
 
     /// Adds a route that needs one of these scopes.
     pub(crate) fn read(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
-        self.add(Rule { scopes, cost: READ, is_of_all_sources: false }, routes)
+        self.add(Rule { scopes, cost: READ, is_of_all_sources: false, is_page: false }, routes)
     }
 
     /// Adds a metric query.
     pub(crate) fn query(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
-        self.add(Rule { scopes, cost: QUERY, is_of_all_sources: false }, routes)
+        self.add(Rule { scopes, cost: QUERY, is_of_all_sources: false, is_page: false }, routes)
     }
 
     /// Adds a route that concerns all sources at once.
     pub(crate) fn of_all_sources(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
-        self.add(Rule { scopes, cost: READ, is_of_all_sources: true }, routes)
+        self.add(Rule { scopes, cost: READ, is_of_all_sources: true, is_page: false }, routes)
     }
 
     fn add(self, rule: Rule, (schemas, mut paths, methods): UtoipaMethodRouter<ApiState>) -> Self {

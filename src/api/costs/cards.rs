@@ -118,7 +118,7 @@ impl From<StandingCard> for RateCardItem {
 }
 
 /// Returns the current cards of the sources that the caller may see.
-pub(super) async fn seen(state: &ApiState) -> Result<Vec<StandingCard>, ApiError> {
+pub(crate) async fn seen(state: &ApiState) -> Result<Vec<StandingCard>, ApiError> {
     let mut cards = rate_cards::list(&state.pool).await?;
     cards.retain(|card| state.caller.sources.allows(&card.source));
     Ok(cards)

@@ -61,34 +61,34 @@ request_body! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CostEstimate {
     /// Name of the scenario.
-    scenario: String,
+    pub(crate) scenario: String,
     /// Currency of the scenario, ISO 4217; null: it has no cards.
     #[schema(example = "USD")]
-    currency: Option<String>,
+    pub(crate) currency: Option<String>,
     /// Cost in the scenario, as far as it is known; null: no cost is known.
     #[schema(example = 96.15)]
-    scenario_cost: Option<Number>,
+    pub(crate) scenario_cost: Option<Number>,
     /// Currency of the current cards; null: there are none.
     #[schema(example = "USD")]
-    current_currency: Option<String>,
+    pub(crate) current_currency: Option<String>,
     /// Cost by the current cards, as far as it is known; null: no cost is known.
     #[schema(example = 182.4)]
-    current_cost: Option<Number>,
+    pub(crate) current_cost: Option<Number>,
     /// `scenario_cost` minus `current_cost`; null: one is missing, or the currencies differ.
     #[schema(example = -86.25)]
-    difference: Option<Number>,
+    pub(crate) difference: Option<Number>,
     /// Parts of the scenario's cost: they add up to `scenario_cost`.
-    by_preset: Vec<EstimateLine>,
+    pub(crate) by_preset: Vec<EstimateLine>,
     /// Minutes that no card of the scenario prices; null: there are some, of unknown number.
-    unpriced_minutes: Option<Number>,
+    pub(crate) unpriced_minutes: Option<Number>,
     /// Minutes that no current card prices; null: there are some, of unknown number.
-    current_unpriced_minutes: Option<Number>,
+    pub(crate) current_unpriced_minutes: Option<Number>,
     /// Sessions whose use is not known, or not completely.
-    unknown_count: i64,
+    pub(crate) unknown_count: i64,
     /// The query as interpreted.
-    query: EstimateEcho,
+    pub(crate) query: EstimateEcho,
     /// Completeness of the data.
-    freshness: Freshness,
+    pub(crate) freshness: Freshness,
 }
 
 /// The consumption that is sold at one price.
@@ -96,25 +96,25 @@ pub(crate) struct CostEstimate {
 pub(crate) struct EstimateLine {
     /// Slug of the source.
     #[schema(example = "rtk-prod")]
-    source: String,
+    pub(crate) source: String,
     /// `minute`, `session` or `resolution`.
     #[schema(example = "minute")]
-    unit: String,
+    pub(crate) unit: String,
     /// Preset of the participants; null: not sold by preset, or unknown.
     #[schema(example = "guest")]
-    preset_name: Option<String>,
+    pub(crate) preset_name: Option<String>,
     /// Consumption, as far as it is known; null: known of no session.
-    consumed_quantity: Option<Number>,
+    pub(crate) consumed_quantity: Option<Number>,
     /// Consumption after rounding; null: unknown.
-    pricing_quantity: Option<Number>,
+    pub(crate) pricing_quantity: Option<Number>,
     /// Price of one unit; null: no card prices it.
     #[schema(example = 0.0005)]
-    unit_price: Option<Unrounded>,
+    pub(crate) unit_price: Option<Unrounded>,
     /// Cost; null: no card prices it, or the quantity is unknown.
     #[schema(example = 28.75)]
-    cost: Option<Number>,
+    pub(crate) cost: Option<Number>,
     /// Sessions of unknown quantity, which the other fields leave out.
-    unknown_count: i64,
+    pub(crate) unknown_count: i64,
 }
 
 /// The query as interpreted.
@@ -160,9 +160,14 @@ pub(crate) async fn estimate_costs(
     JsonBody(body): JsonBody,
 ) -> Result<Json<CostEstimate>, ApiError> {
     asked.faults.refuse()?;
+    estimate(&state, &body).await.map(Json)
+}
+
+/// Estimates the costs that a body asks for.
+pub(crate) async fn estimate(state: &ApiState, body: &Value) -> Result<CostEstimate, ApiError> {
     let catalog = state.catalog(Some(TimeRange::everything())).await?;
-    let standing: Vec<RateCard> = cards::seen(&state).await?.into_iter().map(|one| one.card).collect();
-    let question = Question::read(&state, &catalog, &standing, &body).map_err(ApiError::InvalidBody)?;
+    let standing: Vec<RateCard> = cards::seen(state).await?.into_iter().map(|one| one.card).collect();
+    let question = Question::read(state, &catalog, &standing, body).map_err(ApiError::InvalidBody)?;
     let ids: Vec<i32> = question.sources.iter().map(|source| source.source_id).collect();
     let actual: Vec<RateCard> = standing.into_iter().filter(|card| card.scenario == ACTUAL).collect();
     let current = rate_cards::costs(&state.pool, &ids, question.range, &actual).await?;
@@ -173,7 +178,7 @@ pub(crate) async fn estimate_costs(
     let is_one = current_currency == scenario_currency;
     let difference = scenario_sum.zip(current_sum).filter(|_| is_one).map(|(one, other)| one - other);
     let now = state.clock.now();
-    Ok(Json(CostEstimate {
+    Ok(CostEstimate {
         scenario: question.scenario,
         currency: scenario_currency,
         scenario_cost: scenario_sum.map(Number),
@@ -191,7 +196,7 @@ pub(crate) async fn estimate_costs(
             sources: question.sources.iter().map(|source| source.source.clone()).collect(),
         },
         freshness: Freshness::over(&catalog, &question.sources, Some(question.range), now),
-    }))
+    })
 }
 
 impl From<CostLine> for EstimateLine {

@@ -40,6 +40,7 @@ pub(crate) struct ExplainChoice {
 }
 
 parameter_groups! {
+    /// Parameters of the endpoint.
     ExplainParameters { figure: FigureParameters, choice: ExplainChoice }
 }
 
@@ -104,12 +105,20 @@ impl ExplainBody {
 )]
 pub(crate) async fn read_explanation(
     ForCaller(state): ForCaller,
-    Asked { given, mut faults }: Asked<ExplainParameters>,
+    asked: Asked<ExplainParameters>,
 ) -> Result<Json<Explanation>, ApiError> {
+    explained(&state, asked).await.map(Json)
+}
+
+/// Explains the value that parameters identify.
+pub(crate) async fn explained(
+    state: &ApiState,
+    Asked { given, mut faults }: Asked<ExplainParameters>,
+) -> Result<Explanation, ApiError> {
     let (raw_query, values) = given.figure.raw_query(&mut faults);
     let since = given.choice.changed_since.as_ref().map(|text| Said::by_parameter("changed_since", text));
     let drivers = texts("drivers", given.choice.drivers.as_deref());
-    respond(&state, Asking { raw_query, values, since, drivers }, faults).await
+    respond(state, Asking { raw_query, values, since, drivers }, faults).await
 }
 
 /// Explain a metric value (body)
@@ -154,7 +163,7 @@ pub(crate) async fn ask_explanation(
         body::read(&body, "", &mut faults)
     };
     let values = choose(&mut raw_query, asked.group.value.as_ref(), &location(&asked.group), &mut faults);
-    respond(&state, Asking { raw_query, values, since, drivers }, faults).await
+    respond(&state, Asking { raw_query, values, since, drivers }, faults).await.map(Json)
 }
 
 /// Fields of a query about many values that a query about one value may not have.
@@ -173,7 +182,7 @@ async fn respond(
     state: &ApiState,
     Asking { raw_query, values, since, drivers }: Asking,
     mut faults: Faults,
-) -> Result<Json<Explanation>, ApiError> {
+) -> Result<Explanation, ApiError> {
     let now = state.clock.now();
     let question = Explaining {
         since: since.map_or(now - CHANGED_WITHIN, |said| instant_before(&said, state, now, &mut faults)),
@@ -190,7 +199,7 @@ async fn respond(
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
-    Ok(Json(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?))
+    Ok(explain(&Snapshot::take(&state.pool).await?, &understood.catalog, &subject, &question).await?)
 }
 
 /// Refuses drivers by dimensions that the metric cannot be grouped by.

@@ -40,6 +40,7 @@ pub(crate) struct MetricChoice {
 }
 
 parameter_groups! {
+    /// Parameters of the endpoint.
     QueryParameters { choice: MetricChoice, common: MetricParameters }
 }
 
@@ -77,8 +78,7 @@ pub(crate) async fn query_metrics(
     headers: HeaderMap,
     Asked { given, faults }: Asked<QueryParameters>,
 ) -> Result<Response, ApiError> {
-    let raw_query = given.raw_query();
-    respond(&state, &headers, &raw_query, Granularity::None, &given.common.form, faults).await
+    respond(&state, &headers, &given.raw_query(), Granularity::None, &given.common.form, faults).await
 }
 
 /// Query metrics (body)

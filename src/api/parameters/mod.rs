@@ -13,6 +13,7 @@ pub(crate) mod values;
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -49,8 +50,15 @@ impl<S: Sync, T: IntoParams + DeserializeOwned> FromRequestParts<S> for Asked<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: IntoParams + DeserializeOwned> Asked<T> {
+    /// Reads the parameters of an address.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, ApiError> {
         let mut faults = Faults::default();
-        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
+        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
             faults.note("query", "unreadable", "The query string cannot be read.");
             return Err(faults.into_error());
         };

@@ -22,6 +22,8 @@ pub enum AccessProblem {
         /// `revoked` or `expired`.
         state: &'static str,
     },
+    /// The session of the page has ended.
+    EndedSession,
     /// The key has none of the scopes.
     MissingScope {
         /// The scopes, one of which is needed.
@@ -70,6 +72,7 @@ impl AccessProblem {
                 refused("unusable_key", "The key is not usable", "It is a key of another environment.")
             }
             Self::EndedKey { state } => refused("key_ended", "The key has ended", &format!("It is {state}.")),
+            Self::EndedSession => refused("session_ended", "The session has ended", "Sign in again."),
             Self::MissingScope { scopes } => missing_scope(scopes),
             Self::NoSourceLeft => forbidden(
                 "sources_limited",

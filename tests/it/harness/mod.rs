@@ -232,7 +232,7 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let shutdown = stop.clone().cancelled_owned();
-        let router = tributary::api::router(state);
+        let router = tributary::api::router(state, tributary::web::pages());
         tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(shutdown).await });
         let http = tributary::connector::http::http_client(tributary::connector::http::HttpLimits::default());
         Api { http: http.expect("a client"), base, _stop: stop.drop_guard() }

@@ -103,7 +103,7 @@ impl Api {
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
         let state = state(pool, toml, memory, clock.clone());
         let (draining, doors) = (state.draining.clone(), state.doors.clone());
-        Self { db: None, router: router(state), clock, draining, doors }
+        Self { db: None, router: router(state, tributary::web::pages()), clock, draining, doors }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {

@@ -1,0 +1,49 @@
+//! The stylesheet, the script and the icon: part of the program, under names that change with their content.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use crate::api::problem::ApiError;
+
+/// A file of the page.
+pub(crate) struct Asset {
+    name: String,
+    media_type: &'static str,
+    body: &'static str,
+}
+
+impl Asset {
+    fn new(stem: &str, extension: &str, media_type: &'static str, body: &'static str) -> Self {
+        let digits: String = Sha256::digest(body).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Self { name: format!("{stem}.{digits}.{extension}"), media_type, body }
+    }
+
+    /// Returns its address.
+    pub(crate) fn address(&self) -> String {
+        format!("/assets/{}", self.name)
+    }
+}
+
+/// The stylesheet.
+pub(crate) static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("page", "css", "text/css; charset=utf-8", include_str!("assets/page.css")));
+/// The script.
+pub(crate) static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("page", "js", "text/javascript; charset=utf-8", include_str!("assets/page.js")));
+/// The icon.
+pub(crate) static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
+
+/// Answers with a file, which never changes under its name.
+pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
+    let asset = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == name).ok_or(ApiError::NoSuchPath)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+    ];
+    Ok((headers, asset.body).into_response())
+}

@@ -1,0 +1,97 @@
+// What a page gains with JavaScript: values at the pointer or cursor, copying, and a refresh each minute.
+const readOut = () => document.getElementById("read-out");
+let shown = null;
+
+/** Shows the values of one place of a chart. */
+function read(hit) {
+  if (shown) shown.classList.remove("at");
+  shown = hit;
+  const out = readOut();
+  if (out) out.textContent = hit ? hit.querySelector("title").textContent : "";
+  if (hit) hit.classList.add("at");
+}
+
+const hits = (plot) => [...plot.querySelectorAll(".hit")];
+
+addEventListener("pointermove", (event) => {
+  const hit = event.target.closest && event.target.closest(".hit");
+  if (hit && hit !== shown) read(hit);
+  else if (!hit && shown && !shown.closest(".plot").matches(":focus")) read(null);
+});
+
+addEventListener("keydown", (event) => {
+  const plot = event.target.closest && event.target.closest(".plot");
+  if (!plot) return;
+  const all = hits(plot), at = all.indexOf(shown);
+  const row = plot.classList.contains("heat") ? 24 : 1;
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row };
+  let next = at;
+  if (event.key in steps) next = at < 0 ? 0 : at + steps[event.key];
+  else if (event.key === "Home") next = 0;
+  else if (event.key === "End") next = all.length - 1;
+  else if (event.key === "Escape") return read(null);
+  else return;
+  event.preventDefault();
+  if (all[next]) read(all[next]);
+});
+
+addEventListener("focusout", (event) => {
+  if (event.target.closest && event.target.closest(".plot")) read(null);
+});
+
+/** Returns what a button copies. */
+async function text(button) {
+  const address = new URL(button.dataset.path || location.href, location.href);
+  if (button.dataset.copy === "curl") {
+    return `curl -sS -H "Authorization: Bearer $TRIBUTARY_KEY" '${address.href.replaceAll("'", "%27")}'`;
+  }
+  if (button.dataset.copy === "text") return document.getElementById(button.dataset.of).textContent;
+  return address.href;
+}
+
+addEventListener("click", async (event) => {
+  const button = event.target.closest && event.target.closest("button[data-copy]");
+  if (!button) return;
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(await text(button));
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not copied";
+  }
+  setTimeout(() => { button.textContent = label; }, 1500);
+});
+
+/** Prepares what is of use only with JavaScript. */
+function prepare() {
+  for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+  for (const plot of document.querySelectorAll(".plot")) plot.tabIndex = 0;
+}
+
+let tag = null;
+
+/** Fetches the page again and replaces the parts that changed, unless the reader is in the middle of something. */
+async function refresh() {
+  const main = document.getElementById("main");
+  const busy = main.contains(document.activeElement) && document.activeElement !== main;
+  if (document.hidden || busy || main.querySelector("details[open]") || String(getSelection())) return;
+  try {
+    const answer = await fetch(location.href, { headers: tag ? { "if-none-match": tag } : {}, cache: "no-store" });
+    if (answer.status !== 200 || answer.redirected) return;
+    tag = answer.headers.get("etag");
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("#completeness,.cards,.panel[id]")) {
+      const fresh = part.id ? next.getElementById(part.id) : next.querySelector(".cards");
+      if (fresh && fresh.outerHTML !== part.dataset.was) {
+        const was = fresh.outerHTML;
+        part.replaceWith(document.adoptNode(fresh));
+        fresh.dataset.was = was;
+      }
+    }
+    read(null);
+    prepare();
+  } catch { /* the next minute tries again */ }
+}
+
+prepare();
+setInterval(refresh, 60000);

@@ -1,0 +1,206 @@
+//! Series along time, and what every chart of them has: axes, legend, values in words, and the table.
+
+use askama::Template;
+use rust_decimal::Decimal;
+
+use crate::providers;
+use crate::query::metrics::series::answer::Series;
+use crate::query::metrics::status::BucketStatus;
+use crate::web::chart::axis::{AxisLabel, Tick, labels, ticks};
+use crate::web::chart::{as_place, is_unknown, percent};
+use crate::web::figure::{Measured, reason_text};
+use crate::web::panel::{Cell, Shown, Table};
+use crate::web::reading::Answered;
+
+/// Height of the plot, CSS pixels.
+pub(super) const HEIGHT: f64 = 190.0;
+/// Room above the highest mark.
+pub(super) const HEADROOM: f64 = 8.0;
+/// Colours besides those of providers.
+pub(super) const COLOURS: usize = 8;
+/// Shapes of the points of lines.
+pub(super) const SHAPES: usize = 4;
+
+/// A rectangle: x and width in percent, y and height in pixels.
+pub(super) struct Bar {
+    pub(super) class: String,
+    pub(super) x: String,
+    pub(super) width: String,
+    pub(super) y: String,
+    pub(super) height: String,
+    /// Whether it is filled with the pattern of what is not known.
+    pub(super) is_hatched: bool,
+}
+
+/// A part of a line.
+pub(super) struct Stroke {
+    pub(super) class: String,
+    pub(super) x1: String,
+    pub(super) y1: String,
+    pub(super) x2: String,
+    pub(super) y2: String,
+}
+
+/// A point of a line.
+pub(super) struct Point {
+    pub(super) class: String,
+    pub(super) shape: usize,
+    pub(super) x: String,
+    pub(super) y: String,
+}
+
+/// The area of a bucket, with its values in words.
+pub(super) struct Hit {
+    pub(super) x: String,
+    pub(super) width: String,
+    pub(super) read: String,
+}
+
+/// An entry of the legend.
+pub(super) struct Key {
+    pub(super) class: String,
+    pub(super) shape: usize,
+    pub(super) text: String,
+}
+
+/// A chart.
+#[derive(Template)]
+#[template(path = "chart.html")]
+pub(super) struct Chart {
+    pub(super) caption: String,
+    pub(super) ticks: Vec<Tick>,
+    pub(super) labels: Vec<AxisLabel>,
+    pub(super) bars: Vec<Bar>,
+    pub(super) strokes: Vec<Stroke>,
+    pub(super) points: Vec<Point>,
+    pub(super) hits: Vec<Hit>,
+    pub(super) keys: Vec<Key>,
+    pub(super) has_unknown: bool,
+    pub(super) is_in_progress: bool,
+    pub(super) height: f64,
+}
+
+/// Returns the class of a series: a provider has its own colour everywhere.
+pub(super) fn class(series: &Series, place: usize) -> String {
+    let of_provider = series.dimensions.get("provider").and_then(Option::as_ref);
+    let known = of_provider.and_then(|name| providers::ALL.iter().position(|entry| entry.name == name));
+    match known {
+        _ if series.is_other => "c0".to_owned(),
+        Some(place) => format!("p{}", place + 1),
+        None => format!("c{}", place % COLOURS + 1),
+    }
+}
+
+/// Series along time, as they are drawn and told.
+pub(super) struct Along<'a> {
+    pub(super) answered: &'a Answered,
+    pub(super) series: Vec<&'a Series>,
+}
+
+impl<'a> Along<'a> {
+    pub(super) fn of(answered: &'a Answered, metrics: &[&str]) -> Self {
+        let is_shown = |series: &&Series| {
+            let has_any = || series.data.iter().any(Option::is_some);
+            let is_doubtful = || series.reasons.iter().flatten().any(|reason| is_unknown(*reason));
+            metrics.contains(&series.metric) && (has_any() || is_doubtful())
+        };
+        Self { answered, series: answered.answer.series.iter().filter(is_shown).collect() }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.answered.answer.labels.len().max(1)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "at most some thousand buckets")]
+    pub(super) fn x(&self, place: f64) -> String {
+        percent(place / self.count() as f64)
+    }
+
+    pub(super) fn measured(&self, series: &'a Series) -> Measured<'a> {
+        Measured { metric: series.metric, unit: series.unit, currency: self.answered.answer.currency.as_deref() }
+    }
+
+    pub(super) fn reason(series: &Series, at: usize) -> Option<&'static str> {
+        series.reasons.as_ref().and_then(|reasons| reasons.get(at).copied().flatten())
+    }
+
+    pub(super) fn value(series: &Series, at: usize) -> Option<Decimal> {
+        series.data.get(at).copied().flatten().map(|number| number.0)
+    }
+
+    pub(super) fn status(&self, at: usize) -> Option<BucketStatus> {
+        self.series.iter().find_map(|series| series.status.get(at).copied().flatten())
+    }
+
+    /// Returns whether a part of the bucket is not known.
+    pub(super) fn is_doubtful(&self, at: usize) -> bool {
+        use BucketStatus::{AwaitingSync, HasGap};
+        let of_status = |series: &&Series| matches!(series.status.get(at), Some(Some(AwaitingSync | HasGap)));
+        self.series.iter().any(|series| is_unknown(Self::reason(series, at)) || of_status(&series))
+    }
+
+    /// Returns the values of a bucket in words.
+    pub(super) fn read(&self, at: usize) -> String {
+        let values = self.series.iter().map(|series| {
+            let figure = self.measured(series).figure(series.data.get(at).copied().flatten(), Self::reason(series, at));
+            format!("{} {}", series.label, figure.text)
+        });
+        let values: Vec<String> = values.collect();
+        format!("{}: {}{}", self.answered.bucket_name(at), values.join(", "), self.remark(at))
+    }
+
+    /// Returns what a reader must know of a bucket besides its values.
+    pub(super) fn remark(&self, at: usize) -> String {
+        let status = self.status(at).filter(|status| *status != BucketStatus::Complete);
+        let status = status.map(|status| format!(" ({})", reason_text(status.as_str()))).unwrap_or_default();
+        let partial = if self.answered.is_partial(at) { " (part of it)" } else { "" };
+        format!("{status}{partial}")
+    }
+
+    pub(super) fn table(&self) -> Table {
+        let mut head = vec![Cell::text("Period")];
+        head.extend(self.series.iter().map(|series| Cell::number(series.label.clone())));
+        let row = |at: usize| {
+            let name = format!("{}{}", self.answered.bucket_name(at), self.remark(at));
+            let values = self.series.iter().map(|series| {
+                let value = series.data.get(at).copied().flatten();
+                Cell::number(self.measured(series).figure(value, Self::reason(series, at)).text)
+            });
+            std::iter::once(Cell::text(name)).chain(values).collect()
+        };
+        Table { head, rows: (0..self.answered.answer.labels.len()).map(row).collect() }
+    }
+
+    pub(super) fn chart(&self, caption: &str, greatest: f64, is_of_lines: bool) -> Chart {
+        let text = |value: Decimal| match self.series.first() {
+            Some(series) => self.measured(series).text(value),
+            None => String::new(),
+        };
+        let count = self.count();
+        let hits = (0..count).map(|at| Hit { x: self.x(as_place(at)), width: self.x(1.0), read: self.read(at) });
+        let is_needed = self.series.len() > 1 || self.series.iter().any(|series| !series.dimensions.is_empty());
+        let keys = self.series.iter().enumerate().map(|(place, series)| Key {
+            class: class(series, place),
+            shape: if is_of_lines { place % SHAPES + 1 } else { 0 },
+            text: series.label.clone(),
+        });
+        Chart {
+            caption: caption.to_owned(),
+            ticks: ticks(greatest, HEIGHT, HEADROOM, text),
+            labels: labels(&self.answered.answer.labels),
+            bars: Vec::new(),
+            strokes: Vec::new(),
+            points: Vec::new(),
+            hits: hits.collect(),
+            keys: if is_needed { keys.collect() } else { Vec::new() },
+            has_unknown: (0..count).any(|at| self.is_doubtful(at)),
+            is_in_progress: (0..count).any(|at| self.status(at) == Some(BucketStatus::InProgress)),
+            height: HEIGHT,
+        }
+    }
+
+    pub(super) fn shown(&self, chart: &Chart) -> Shown {
+        let figure = chart.render().unwrap_or_default();
+        Shown { figure, caption: chart.caption.clone(), table: Some(self.table()) }
+    }
+}

@@ -1,0 +1,54 @@
+//! Lines along time.
+
+use rust_decimal::Decimal;
+
+use crate::query::metrics::status::BucketStatus;
+use crate::web::chart::along::{Along, Bar, HEADROOM, HEIGHT, Point, SHAPES, Stroke, class};
+use crate::web::chart::{as_place, axis, pixels, size};
+use crate::web::panel::Shown;
+use crate::web::reading::Answered;
+
+/// Most buckets whose points are marked: of more, only the line can be seen.
+const MAX_MARKED: usize = 62;
+
+/// Draws each group of some metrics as a line, which stops where there is no value.
+pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Shown {
+    let along = Along::of(answered, metrics);
+    let values = along.series.iter().flat_map(|series| series.data.iter().flatten());
+    let greatest = values.map(|number| size(number.0)).fold(0.0, f64::max);
+    let mut chart = along.chart(caption, greatest, true);
+    let top = axis::top(greatest);
+    let y = |value: Decimal| pixels(HEIGHT - size(value).max(0.0) / top * (HEIGHT - HEADROOM));
+    for at in (0..along.count()).filter(|at| along.is_doubtful(*at)) {
+        chart.bars.push(Bar {
+            class: "unknown".to_owned(),
+            x: along.x(as_place(at)),
+            width: along.x(1.0),
+            y: pixels(HEADROOM),
+            height: pixels(HEIGHT - HEADROOM),
+            is_hatched: true,
+        });
+    }
+    for (place, series) in along.series.iter().enumerate() {
+        let class = class(series, place);
+        let middle = |at: usize| along.x(as_place(at) + 0.5);
+        for at in 0..along.count() {
+            let Some(value) = Along::value(series, at) else { continue };
+            let open = if along.status(at) == Some(BucketStatus::InProgress) { " open" } else { "" };
+            if let Some(before) = at.checked_sub(1).and_then(|before| Along::value(series, before)) {
+                chart.strokes.push(Stroke {
+                    class: format!("{class}{open}"),
+                    x1: middle(at - 1),
+                    y1: y(before),
+                    x2: middle(at),
+                    y2: y(value),
+                });
+            }
+            if along.count() <= MAX_MARKED {
+                let (class, shape) = (format!("{class}{open}"), place % SHAPES + 1);
+                chart.points.push(Point { class, shape, x: middle(at), y: y(value) });
+            }
+        }
+    }
+    along.shown(&chart)
+}

@@ -1,0 +1,77 @@
+//! The greatest groups, as a table with bars. A name leads to its sessions.
+
+use askama::Template;
+use rust_decimal::Decimal;
+
+use crate::query::metrics::dimension::Dimension;
+use crate::query::metrics::filter::is_filterable;
+use crate::query::metrics::series::answer::Series;
+use crate::web::chart::{percent, size};
+use crate::web::figure::Measured;
+use crate::web::panel::Shown;
+use crate::web::reading::Answered;
+use crate::web::visit::Visit;
+
+/// A group with its values.
+struct Row {
+    name: String,
+    link: Option<String>,
+    width: String,
+    class: &'static str,
+    values: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "ranking.html")]
+struct Ranking {
+    axis: String,
+    heads: Vec<&'static str>,
+    rows: Vec<Row>,
+    caption: String,
+}
+
+/// Draws the groups along the axis of an answer; the bars are of its first metric.
+pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Shown {
+    let answer = &answered.answer;
+    let series: Vec<&Series> = answer.series.iter().filter(|series| !series.is_other).collect();
+    let value = |series: &Series, at: usize| series.data.get(at).copied().flatten();
+    let first = |at: usize| series.first().and_then(|series| value(series, at)).map_or(Decimal::ZERO, |it| it.0);
+    let is_other = |at: usize| answer.other_place == Some(at);
+    let shown = (0..answer.labels.len()).filter(|at| !is_other(*at));
+    let greatest = shown.map(|at| size(first(at))).fold(0.0, f64::max);
+    let text = |series: &Series, at: usize| {
+        let measured = Measured { metric: series.metric, unit: series.unit, currency: answer.currency.as_deref() };
+        let reason = series.reasons.as_ref().and_then(|reasons| reasons.get(at).copied().flatten());
+        measured.figure(value(series, at), reason).text
+    };
+    // of other dimensions a session has several values
+    let is_linked = Dimension::parse(answer.axis).is_some_and(is_filterable);
+    let link = |at: usize| {
+        let selection = &visit.selection;
+        match answer.keys.get(at).and_then(Option::as_ref) {
+            _ if is_other(at) || !is_linked => None,
+            Some(key) => Some(selection.with(answer.axis, Some(&as_list(key))).link("/sessions")),
+            None => Some(selection.with("missing", Some(answer.axis)).link("/sessions")),
+        }
+    };
+    let row = |(at, name): (usize, &String)| Row {
+        name: name.clone(),
+        link: link(at),
+        width: percent(if greatest > 0.0 { (size(first(at)) / greatest).min(1.0) } else { 0.0 }),
+        class: if is_other(at) { "c0" } else { "c1" },
+        values: series.iter().map(|series| text(series, at)).collect(),
+    };
+    let drawn = Ranking {
+        axis: answer.axis.replace("_id", "").replace('_', " "),
+        heads: series.iter().map(|series| series.metric_label).collect(),
+        rows: answer.labels.iter().enumerate().map(row).collect(),
+        caption: caption.to_owned(),
+    };
+    Shown { figure: drawn.render().unwrap_or_default(), caption: caption.to_owned(), table: None }
+}
+
+/// Returns a value as a list of one, where a comma in it would make several.
+fn as_list(value: &str) -> String {
+    let is_plain = !value.contains(',') && value.trim() == value && !value.starts_with('[');
+    if is_plain { value.to_owned() } else { serde_json::json!([value]).to_string() }
+}

@@ -1,0 +1,193 @@
+//! *Costs*: what was spent, at which prices, and what it would have cost at others.
+
+use askama::Template;
+use axum::response::Response;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+
+use crate::api::costs::cards::seen;
+use crate::api::costs::estimate::{CostEstimate, estimate};
+use crate::api::problem::ApiError;
+use crate::model::api_key::Scope;
+use crate::query::number::Number;
+use crate::query::rate_cards::StandingCard;
+use crate::web::card::Card;
+use crate::web::figure::{Measured, grouped, short};
+use crate::web::layout::{Section, local};
+use crate::web::panel::{Cell, Links, Panel, State, Table};
+use crate::web::reading::{Reading, Trouble};
+use crate::web::section::{self, Drawing, Plan};
+use crate::web::selection::DEFAULT_RANGE;
+use crate::web::visit::Visit;
+
+const CARDS: [&str; 4] = ["estimated_cost", "cost_per_minute", "cost_per_resolution", "unpriced_minutes"];
+
+const PLANS: [Plan; 2] = [
+    Plan {
+        id: "cost",
+        title: "Estimated cost by provider",
+        metrics: &["estimated_cost"],
+        asked: "&dimensions=provider",
+        what: "priced sessions",
+        drawing: Drawing::Stacked,
+        is_wide: true,
+    },
+    Plan {
+        id: "billable",
+        title: "Billable minutes, before and after rounding",
+        metrics: &["billable_minutes", "rounded_billable_minutes"],
+        asked: "",
+        what: "billable minutes",
+        drawing: Drawing::Lines,
+        is_wide: false,
+    },
+];
+
+/// What one unit may be.
+const UNITS: [&str; 3] = ["minute", "session", "resolution"];
+
+#[derive(Template)]
+#[template(path = "costs.html")]
+struct Costs {
+    cards: Vec<Card>,
+    panels: Vec<Panel>,
+    form: Form,
+    what_if: Option<Panel>,
+    /// The request of the what-if, for a command line.
+    body: Option<String>,
+}
+
+/// The form of the what-if.
+struct Form {
+    hidden: Vec<(String, String)>,
+    sources: Vec<String>,
+    source: String,
+    unit: String,
+    price: String,
+    currency: String,
+}
+
+/// Answers with the section.
+pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
+    let reading = Reading::open(&visit).await?;
+    let (cards, mut panels) = section::read(&visit, &reading, &CARDS, &PLANS).await;
+    panels.push(prices(&visit, reading.part(&[Scope::MetricsRead], seen(&visit.state)).await));
+    let form = Form::of(&visit, &reading);
+    let body = (!form.price.is_empty()).then(|| form.body(&visit));
+    let what_if = match &body {
+        None => None,
+        Some(body) => Some(shown(reading.part(&[Scope::MetricsRead], estimate(&visit.state, body)).await)),
+    };
+    let body = body.map(|body| format!("{body:#}"));
+    visit.respond(Section::Costs, &reading, &Costs { cards, panels, form, what_if, body })
+}
+
+impl Form {
+    fn of(visit: &Visit, reading: &Reading) -> Self {
+        let text = |name: &str| visit.selection.get(name).unwrap_or_default().to_owned();
+        let sources: Vec<String> = reading.catalog().sources.iter().map(|source| source.source.clone()).collect();
+        let source = Some(text("if_source")).filter(|source| !source.is_empty()).or_else(|| sources.first().cloned());
+        Self {
+            hidden: visit
+                .selection
+                .hidden(&["if_source", "if_unit", "if_price", "if_currency"])
+                .into_iter()
+                .cloned()
+                .collect(),
+            source: source.unwrap_or_default(),
+            sources,
+            unit: Some(text("if_unit")).filter(|unit| !unit.is_empty()).unwrap_or_else(|| "minute".to_owned()),
+            price: text("if_price"),
+            currency: Some(text("if_currency")).filter(|it| !it.is_empty()).unwrap_or_else(|| "USD".to_owned()),
+        }
+    }
+
+    fn is_source(&self, source: &str) -> bool {
+        self.source == source
+    }
+
+    fn is_unit(&self, unit: &str) -> bool {
+        self.unit == unit
+    }
+
+    /// Returns the body of `/v1/costs/estimate`.
+    fn body(&self, visit: &Visit) -> Value {
+        let mut body = Map::new();
+        for name in ["range", "from", "to", "zone"] {
+            body.extend(visit.selection.get(name).map(|text| (name.to_owned(), json!(text))));
+        }
+        if !["range", "from", "to"].iter().any(|name| body.contains_key(*name)) {
+            body.insert("range".to_owned(), json!(DEFAULT_RANGE));
+        }
+        // what is no number is a fault that the API names
+        let price = serde_json::from_str::<Value>(&self.price).unwrap_or_else(|_| json!(self.price));
+        let card = json!({"source": self.source, "unit": self.unit, "unit_price": price, "currency": self.currency});
+        body.extend([("sources".to_owned(), json!([self.source])), ("cards".to_owned(), json!([card]))]);
+        Value::Object(body)
+    }
+}
+
+fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
+    let (id, title) = ("rate-cards", "Rate cards");
+    let cards = match read {
+        Ok(cards) => cards,
+        Err(trouble) => return Panel::new(id, title, State::Trouble(trouble)),
+    };
+    let links = Some(Links { json: "/v1/rate-cards".to_owned(), csv: None, explain: None });
+    if cards.is_empty() {
+        let sentence = "No prices are set, so no cost is known. PUT /v1/rate-cards sets them.".to_owned();
+        return Panel { links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
+    }
+    let zone = visit.selection.get("zone").unwrap_or_else(|| visit.state.default_zone.name());
+    let head = ["Source", "Scenario", "Presets", "Rounding", "Valid from"].map(Cell::text);
+    let rows = cards.iter().map(|StandingCard { source, card, .. }| {
+        let price = format!("{} {} per {}", card.unit_price.normalize(), card.currency, card.unit);
+        vec![
+            Cell::text(source.clone()),
+            Cell::text(card.scenario.clone()),
+            Cell::text(card.preset_pattern.clone()),
+            Cell::text(card.rounding.replace('_', " ")),
+            Cell::text(local(card.valid_from, zone)),
+            Cell::number(price),
+        ]
+    });
+    let table = Table { head: head.into_iter().chain([Cell::number("Price")]).collect(), rows: rows.collect() };
+    Panel { links, ..Panel::new(id, title, State::Table(table)) }
+}
+
+/// Shows the result of a what-if.
+fn shown(read: Result<CostEstimate, Trouble>) -> Panel {
+    let (id, title) = ("what-if-result", "Cost at this price");
+    let estimate = match read {
+        Ok(estimate) => estimate,
+        Err(trouble) => return Panel::new(id, title, State::Trouble(trouble)),
+    };
+    let money = |number: Option<Number>, currency: Option<&String>| {
+        let measured = Measured { metric: "cost", unit: "money", currency: currency.map(String::as_str) };
+        measured.figure(number, Some("unknown")).text
+    };
+    let (own, current) = (estimate.currency.as_ref(), estimate.current_currency.as_ref());
+    let head =
+        vec![Cell::text("Source and unit"), Cell::number("Quantity"), Cell::number("Price"), Cell::number("Cost")];
+    let rows = estimate.by_preset.iter().map(|line| {
+        let preset = line.preset_name.as_ref().map(|preset| format!(", {preset}")).unwrap_or_default();
+        let quantity = line.pricing_quantity.map_or_else(|| "unknown".to_owned(), |it| short(it.0));
+        let price = line.unit_price.map_or_else(|| "no price".to_owned(), |price| price.to_string());
+        vec![
+            Cell::text(format!("{}: {}{preset}", line.source, line.unit)),
+            Cell::number(quantity),
+            Cell::number(price),
+            Cell::number(line.cost.map_or_else(|| "none".to_owned(), |_| money(line.cost, own))),
+        ]
+    });
+    let unpriced = estimate.unpriced_minutes.map_or_else(|| "an unknown number of".to_owned(), |it| short(it.0));
+    let caption = format!(
+        "At this price: {}. At the current prices: {}. Difference: {}. {unpriced} minutes have no price here; the use of {} sessions is unknown.",
+        money(estimate.scenario_cost, own),
+        money(estimate.current_cost, current),
+        money(estimate.difference, own),
+        grouped(Decimal::from(estimate.unknown_count), 0),
+    );
+    let table = Table { head, rows: rows.collect() };
+    Panel { caption, ..Panel::new(id, title, State::Table(table)) }
+}

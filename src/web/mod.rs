@@ -1,0 +1,56 @@
+//! The page: what the service knows, for readers in a browser. It reads without JavaScript and loads nothing from
+//! elsewhere.
+//!
+//! Each figure is the answer to a query of the API, parsed and computed by the API's own code ([`reading`]), so the two
+//! cannot differ; templates only write it. This module holds no SQL and decides no value.
+//!
+//! To add a section: a file with `pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError>`, a template
+//! beside the others, a row in [`layout::Section`], and a route in [`pages`]. A handler opens a [`reading::Reading`], gets
+//! the data of its panels from it (`metrics` for all queries at once, `part` for another read with its scopes), turns
+//! each result into a [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. A section of metrics
+//! alone is data ([`figures`]). Links between sections come from
+//! [`selection::Selection`], which also holds a section's own parameters.
+
+mod assets;
+mod card;
+mod chart;
+mod costs;
+mod explain;
+mod figure;
+mod figures;
+mod layout;
+mod panel;
+mod pickers;
+mod reading;
+mod refusal;
+mod respond;
+mod section;
+mod selection;
+mod sign_in;
+mod visit;
+
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+
+use crate::api::access::guard::{Rule, apply};
+use crate::api::state::ApiState;
+use crate::model::api_key::Scope;
+
+/// Any of these scopes opens a page; each panel then checks its own.
+const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
+
+/// Returns the routes of the page.
+pub fn pages() -> Router<ApiState> {
+    Router::new()
+        .route("/", get(figures::overview))
+        .route("/conversations", get(figures::conversations))
+        .route("/meetings", get(figures::meetings))
+        .route("/costs", get(costs::page))
+        .route("/explain", get(explain::page))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route_layer(middleware::from_fn(refusal::show))
+        .route("/assets/{name}", get(assets::file))
+        .layer(middleware::map_response(layout::protect))
+}

@@ -1,0 +1,43 @@
+//! Refusals of pages: without a key, the way to sign in; else the problem in words, with the id of the request.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::api::problem::{Problem, Reported};
+use crate::api::request_id::RequestId;
+use crate::web::layout::Notice;
+use crate::web::respond::{page, rendered};
+use crate::web::selection::escape;
+
+/// Shows a problem response as a page.
+pub(crate) async fn show(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let address = request.uri().path_and_query().map_or("/", |address| address.as_str()).to_owned();
+    let is_get = request.method() == Method::GET;
+    let mut response = next.run(request).await;
+    let Some(reported) = response.extensions_mut().remove::<Reported>() else { return response };
+    if response.status() == StatusCode::UNAUTHORIZED && is_get {
+        let ended = if ["session_ended", "key_ended"].contains(&reported.code()) { "ended=true&" } else { "" };
+        return Redirect::to(&format!("/sign-in?{ended}next={}", escape(&address))).into_response();
+    }
+    let problem = reported.problem(&id);
+    let mut shown = of_problem(&problem);
+    *shown.status_mut() = response.status();
+    if let Some(after) = response.headers().get(header::RETRY_AFTER) {
+        shown.headers_mut().insert(header::RETRY_AFTER, after.clone());
+    }
+    shown
+}
+
+/// Returns the page of a problem.
+fn of_problem(problem: &Problem) -> Response {
+    let notice = Notice { title: problem.title, detail: &problem.detail, request_id: &problem.instance };
+    let mut response = match rendered(&notice) {
+        Ok(html) => page(html),
+        Err(error) => return error.into_response(),
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,41 @@
+//! The answer to a request for a page.
+
+use askama::Template;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::api::access::guard::Content;
+use crate::api::etag::EntityTag;
+use crate::api::problem::ApiError;
+use crate::web::layout::{Layout, Section};
+use crate::web::reading::Reading;
+use crate::web::visit::Visit;
+
+impl Visit {
+    /// Answers with a section.
+    pub(crate) fn respond(
+        &self,
+        section: Section,
+        reading: &Reading,
+        body: &impl Template,
+    ) -> Result<Response, ApiError> {
+        let body = rendered(body)?;
+        let html = rendered(&Layout::of(self, section, Some(reading.catalog()), body))?;
+        let tag = EntityTag::of_body(html.as_bytes());
+        let response = if tag.is_held_by(&self.headers) { tag.not_modified() } else { tag.mark(page(html)) };
+        let mut response = if reading.shows_content() { Content::mark(response) } else { response };
+        // after a sign-out, nothing of it is shown
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        Ok(response)
+    }
+}
+
+/// Renders a template.
+pub(crate) fn rendered(template: &impl Template) -> Result<String, ApiError> {
+    template.render().map_err(|error| ApiError::Panicked(format!("a page cannot be written: {error}")))
+}
+
+/// Returns a page as a response.
+pub(crate) fn page(html: String) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], html).into_response()
+}

@@ -1,0 +1,91 @@
+//! A section made of metrics: its cards and panels as data, read with one batch of queries.
+
+use crate::query::metrics::registry;
+use crate::web::card::{self, Card};
+use crate::web::chart::heat::heat;
+use crate::web::chart::lines::lines;
+use crate::web::chart::ranking::ranking;
+use crate::web::chart::stacked::stacked;
+use crate::web::figure::Measured;
+use crate::web::panel::{Panel, Shown};
+use crate::web::reading::{Answered, Reading};
+use crate::web::visit::Visit;
+
+/// How the answer of a panel is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drawing {
+    /// Bars along time, one on the other.
+    Stacked,
+    /// Lines along time.
+    Lines,
+    /// Hours of the week.
+    Week,
+    /// The greatest groups, with bars.
+    Ranking,
+}
+
+/// A panel as data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Id in the document.
+    pub(crate) id: &'static str,
+    /// Title.
+    pub(crate) title: &'static str,
+    /// Metrics, the first of which is explained.
+    pub(crate) metrics: &'static [&'static str],
+    /// The rest of the query.
+    pub(crate) asked: &'static str,
+    /// What there may be none of.
+    pub(crate) what: &'static str,
+    /// How it is drawn.
+    pub(crate) drawing: Drawing,
+    /// Whether it takes the whole width.
+    pub(crate) is_wide: bool,
+}
+
+/// Reads the cards and the panels of a section, from one snapshot.
+pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans: &[Plan]) -> (Vec<Card>, Vec<Panel>) {
+    let question = |plan: &Plan| {
+        let is_along_time = matches!(plan.drawing, Drawing::Stacked | Drawing::Lines);
+        let granularity = if is_along_time { visit.selection.granularity() } else { "none" };
+        visit.selection.question(&format!("metrics={}{}&granularity={granularity}", plan.metrics.join(","), plan.asked))
+    };
+    let of_cards = (!cards.is_empty()).then(|| card::question(visit, cards));
+    let questions = of_cards.into_iter().chain(plans.iter().map(question));
+    let mut answers = reading.metrics(questions.collect()).await.into_iter();
+    let cards = match answers.next().filter(|_| !cards.is_empty()) {
+        Some(all) => card::cards(visit, reading, cards, all).await,
+        None => Vec::new(),
+    };
+    let panels = plans.iter().zip(answers).map(|(plan, read)| {
+        let explain = plan.metrics.first().map(|metric| visit.explain_link(metric));
+        let panel = Panel::of(plan.id, plan.title, &read, plan.what, explain, |answered| drawn(visit, plan, answered));
+        Panel { is_wide: plan.is_wide, ..panel }
+    });
+    let panels = panels.collect();
+    (cards, panels)
+}
+
+fn drawn(visit: &Visit, plan: &Plan, answered: &Answered) -> Shown {
+    let caption = caption(answered, plan.metrics);
+    match plan.drawing {
+        Drawing::Stacked => stacked(answered, plan.metrics, &caption),
+        Drawing::Lines => lines(answered, plan.metrics, &caption),
+        Drawing::Week => heat(answered, &caption),
+        Drawing::Ranking => ranking(visit, answered, &caption),
+    }
+}
+
+/// Returns a sentence with the totals of metrics over the range.
+fn caption(answered: &Answered, metrics: &[&str]) -> String {
+    let totals = registry::metrics().filter(|metric| metrics.contains(&metric.id)).filter_map(|metric| {
+        let value = answered.answer.totals.get(metric.id)?;
+        let currency = answered.answer.currency.as_deref();
+        let measured = Measured { metric: metric.id, unit: metric.unit, currency };
+        Some(format!("{}: {}", metric.label, measured.total(value).text))
+    });
+    let totals: Vec<String> = totals.collect();
+    let echo = &answered.answer.query;
+    let minute = |instant: &str| instant.get(..16).unwrap_or(instant).replace('T', " ");
+    format!("{}; {} until {}, {}.", totals.join(", "), minute(&echo.from), minute(&echo.to), echo.zone)
+}

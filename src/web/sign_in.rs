@@ -1,0 +1,122 @@
+//! Signing in with a key, once, and out again. The key is in the body of one request, and nowhere else.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::api::access::doors::{Arrival, Doors};
+use crate::api::access::page_session;
+use crate::api::problem::{ActionProblem, ApiError};
+use crate::api::request_body;
+use crate::web::layout::{Layout, Section};
+use crate::web::respond::{page, rendered};
+use crate::web::visit::Visit;
+
+/// Longest body of the form, bytes.
+const MAX_BODY_BYTES: usize = 4_096;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn {
+    next: String,
+    /// Why the last try failed.
+    refusal: Option<String>,
+}
+
+/// Returns an address of this page: a link from elsewhere must not lead away.
+fn next_page(asked: Option<&str>) -> String {
+    let is_here = |address: &&str| {
+        address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t'])
+    };
+    asked.filter(is_here).unwrap_or("/").to_owned()
+}
+
+/// Shows the form.
+pub(crate) async fn form(Extension(doors): Extension<Arc<Doors>>, visit: Visit) -> Result<Response, ApiError> {
+    let next = next_page(visit.selection.get("next"));
+    if doors.keys.is_none() {
+        return Ok(Redirect::to(&next).into_response());
+    }
+    let ended = visit.selection.get("ended").map(|_| "The session has ended.".to_owned());
+    shown(&visit, SignIn { next, refusal: ended }, StatusCode::OK)
+}
+
+/// Signs in.
+pub(crate) async fn sign_in(
+    Extension(doors): Extension<Arc<Doors>>,
+    Extension(arrival): Extension<Arrival>,
+    visit: Visit,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    refuse_foreign(&doors, &arrival, &parts.headers)?;
+    let body = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
+    let field = |name: &str| {
+        let mut fields = form_urlencoded::parse(&body);
+        fields.find(|(known, _)| known == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    let next = next_page(Some(&field("next")));
+    match page_session::open(&doors, &arrival, &field("key")).await {
+        Ok(cookie) => Ok(with_cookie(Redirect::to(&next).into_response(), cookie)),
+        Err(error @ ApiError::Access(_)) => {
+            let problem = error.of_part(&visit.request_id);
+            let refusal = Some(format!("{}. {}", problem.title, problem.detail));
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNAUTHORIZED);
+            shown(&visit, SignIn { next, refusal }, status)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Signs out.
+pub(crate) async fn sign_out(
+    Extension(doors): Extension<Arc<Doors>>,
+    Extension(arrival): Extension<Arrival>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    refuse_foreign(&doors, &arrival, &headers)?;
+    let cookie = page_session::close(&doors, &arrival, &headers).await?;
+    let mut response = with_cookie(Redirect::to("/sign-in").into_response(), cookie);
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    Ok(response)
+}
+
+/// Refuses a form that another site sent.
+fn refuse_foreign(doors: &Doors, arrival: &Arrival, headers: &HeaderMap) -> Result<(), ApiError> {
+    if doors.is_permitted_origin(headers, arrival.host.as_deref()) {
+        Ok(())
+    } else {
+        Err(ActionProblem::CrossSite.into())
+    }
+}
+
+fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn shown(visit: &Visit, form: SignIn, status: StatusCode) -> Result<Response, ApiError> {
+    let html = rendered(&Layout::of(visit, Section::SignIn, None, rendered(&form)?))?;
+    let mut response = page(html);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_page;
+
+    #[test]
+    fn the_page_after_signing_in_is_one_of_this_service() {
+        for address in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", ""] {
+            assert_eq!(next_page(Some(address)), "/", "{address}");
+        }
+        assert_eq!(next_page(Some("/costs?range=today")), "/costs?range=today");
+        assert_eq!(next_page(None), "/");
+    }
+}
