@@ -21,13 +21,15 @@ use tributary::model::id::{ProviderRecordId, SourceSlug};
 use tributary::model::stream::Stream;
 use tributary::query::cursor;
 
-/// A valid answer is left alone, a repaired one is not repaired again, and a repaired list is valid.
+/// A valid answer is left alone, a repaired one is not repaired again and grows by its escapes alone, and a repaired list
+/// is valid.
 pub fn json_repair(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let is_valid = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok();
     let Some(repaired) = json_repair::repaired(text) else { return };
     assert!(!is_valid(text), "it was valid: {text:?} became {repaired:?}");
     assert_eq!(json_repair::repaired(&repaired), None, "{repaired:?} of {text:?}");
+    assert!(repaired.len() <= 6 * text.len() + 16, "{} bytes of {text:?}", repaired.len());
     let is_list = text.trim_start().starts_with('[');
     assert!(!is_list || is_valid(&repaired), "{text:?} became {repaired:?}");
 }
