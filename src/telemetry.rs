@@ -86,7 +86,7 @@ pub fn start(filter: Option<&str>, default: &str, number: u32, exports_traces: b
     let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
     #[cfg(feature = "otel")]
     let (export, fault) = exports_traces
-        .then(traces::Export::start)
+        .then(|| traces::Export::start(VERSION, instance_id()))
         .transpose()
         .map_or_else(|error| (None, Some(error.to_string())), |export| (export, None));
     #[cfg(feature = "otel")]

@@ -35,7 +35,8 @@ where
     F: FormatEvent<S, N>,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let is_slow = event.metadata().target() == "sqlx::query" && *event.metadata().level() == Level::WARN;
+        let metadata = event.metadata();
+        let is_slow = *metadata.level() == Level::WARN && metadata.fields().field("db.statement").is_some();
         let mut fields = SLOW.fields().iter();
         let named = [fields.next(), fields.next(), fields.next(), fields.next(), fields.next()];
         let (true, [Some(message), Some(statement), Some(seconds), Some(returned), Some(affected)]) = (is_slow, named)
@@ -103,7 +104,7 @@ impl Visit for DriverEvent {
 /// The event that is written about a slow statement.
 static SLOW: Metadata<'static> = Metadata::new(
     "slow statement",
-    "tributary::db",
+    "tributary::statements",
     Level::WARN,
     None,
     None,

@@ -81,21 +81,22 @@ mod export {
     use tracing_subscriber::filter::filter_fn;
     use tracing_subscriber::registry::LookupSpan;
 
-    use crate::telemetry::{VERSION, instance_id};
-
     /// Sends spans until it is dropped. Address and time limits are those of the `OTEL_*` variables.
     #[derive(Debug)]
-    pub(in crate::telemetry) struct Export(SdkTracerProvider);
+    pub(crate) struct Export(SdkTracerProvider);
 
     impl Export {
-        /// Starts the export; an error is a fault of the variables.
-        pub(in crate::telemetry) fn start() -> Result<Self, opentelemetry_otlp::ExporterBuildError> {
+        /// Starts the export of this version and instance; an error is a fault of the variables.
+        pub(crate) fn start(
+            version: &'static str,
+            instance: &'static str,
+        ) -> Result<Self, opentelemetry_otlp::ExporterBuildError> {
             // the crypto provider of all clients; a second installation fails and is harmless
             let _ = rustls::crypto::ring::default_provider().install_default();
             let exporter = SpanExporter::builder().with_http().build()?;
             let resource = Resource::builder().with_attributes([
-                KeyValue::new("service.version", VERSION),
-                KeyValue::new("service.instance.id", instance_id()),
+                KeyValue::new("service.version", version),
+                KeyValue::new("service.instance.id", instance),
             ]);
             let is_named = Resource::builder()
                 .build()
@@ -107,7 +108,7 @@ mod export {
         }
 
         /// Returns the layer that sees the spans of this program.
-        pub(in crate::telemetry) fn layer<S>(&self) -> impl Layer<S> + use<S>
+        pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
         where
             S: Subscriber + for<'a> LookupSpan<'a>,
         {
