@@ -110,8 +110,8 @@ impl Alert {
 
 /// List alerts
 ///
-/// The alerts of the configuration (`[[alerts]]`): metric queries that are compared with a limit, never over a bucket
-/// that is not complete. A key that is limited to sources sees the alerts whose query is limited to these.
+/// The alerts of the configuration (`[[alerts]]`): metric queries compared with a limit, over complete buckets alone. A
+/// key limited to sources sees the alerts whose query is limited to these.
 #[utoipa::path(
     get, path = "/v1/alerts", tag = "health",
     responses(
@@ -121,12 +121,7 @@ impl Alert {
                 "monthly_budget": 100000, "levels_percent": [80, 100], "is_firing": true, "evaluated_at": "2026-11-20T10:42:07Z",
                 "last": {"bucket_start": "2026-11-01T00:00:00Z", "bucket_end": "2026-12-01T00:00:00Z", "value": 81200.5},
                 "not_evaluated": {"bucket_start": "2026-11-01T00:00:00Z", "reason": "in_progress"},
-                "incidents": [{
-                    "incident_id": 12, "level_percent": 80, "limit": 80000, "bucket_start": "2026-11-01T00:00:00Z",
-                    "bucket_end": "2026-12-01T00:00:00Z", "opened_at": "2026-11-20T09:12:00Z", "opened_value": 80011.25,
-                    "resolved_at": null, "resolved_value": null, "resolved_reason": null, "is_delivered": true,
-                    "attempt_count": 1, "last_status": 204
-                }]
+                "incidents": []
             }],
             "freshness": crate::api::freshness::example()
         })),
