@@ -133,24 +133,27 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
     let now: DateTime<Utc> = NOW.parse()?;
     let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(now));
     let server = tributary::app::parse_config("", &BTreeMap::new())?.server;
-    Ok(api::router(ApiState {
-        pool: pool.clone(),
-        probes: pool.clone(),
-        writes: tributary::db::WriteState::default(),
-        departures: tributary::db::Departures::default(),
-        memory,
-        doors: Arc::new(api::access::doors::Doors::new(&server, pool, Arc::clone(&clock))),
-        caller: api::access::caller::Caller::default(),
-        clock,
-        default_zone: chrono_tz::Tz::UTC,
-        zones: tributary::query::zones::Zones::default(),
-        health: HealthSettings::default(),
-        draining: CancellationToken::new(),
-        actions: api::actions::access::ActionAccess::default(),
-        replays: None,
-        source_changes: None,
-        error_advice: tributary::ingest::advice_for,
-    }))
+    Ok(api::router(
+        ApiState {
+            pool: pool.clone(),
+            probes: pool.clone(),
+            writes: tributary::db::WriteState::default(),
+            departures: tributary::db::Departures::default(),
+            memory,
+            doors: Arc::new(api::access::doors::Doors::new(&server, pool, Arc::clone(&clock))),
+            caller: api::access::caller::Caller::default(),
+            clock,
+            default_zone: chrono_tz::Tz::UTC,
+            zones: tributary::query::zones::Zones::default(),
+            health: HealthSettings::default(),
+            draining: CancellationToken::new(),
+            actions: api::actions::access::ActionAccess::default(),
+            replays: None,
+            source_changes: None,
+            error_advice: tributary::ingest::advice_for,
+        },
+        tributary::web::pages(),
+    ))
 }
 
 /// Runs everything once more, with the plans in the server's log, and stores that log.
