@@ -8,6 +8,7 @@ mod alert;
 mod input;
 mod reader;
 mod schedule;
+mod search_language;
 mod secret;
 mod server;
 mod source;
