@@ -23,7 +23,7 @@ export const SECTIONS = {
   "Explain": "/explain",
 };
 
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 after(() => browser.close());
 
 /** Opens a reader's browser. `faults` collects errors of the console and requests that leave the service. */

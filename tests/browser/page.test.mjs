@@ -88,6 +88,55 @@ test("no table has a number that the API's answer lacks", () =>
     assert.ok(compared > 50);
   }));
 
+test("the list has the sessions of the API in its order, and each row leads to its session", () =>
+  withReader({}, OPEN, async (page) => {
+    await open(page, `/sessions?from=${day(20)}&to=${day(10)}`);
+    const address = await page.locator('#list a:text-is("JSON")').getAttribute("href");
+    const { items } = JSON.parse(await api(page, address));
+    const links = await page.locator("#list tbody th a, #list tbody td:first-child a").evaluateAll((all) =>
+      all.map((link) => link.getAttribute("href").match(/^\/sessions\/(\d+)/)[1]));
+    assert.deepEqual(links, items.map(({ session_id }) => String(session_id)));
+    const next = page.getByRole("link", { name: "Next page" });
+    await next.click();
+    assert.ok(!(await page.locator("#list tbody a").first().getAttribute("href")).includes(`/${links[0]}`));
+    await page.goBack();
+    await page.locator("#list tbody a").first().click();
+    assert.match(page.url(), new RegExp(`/sessions/${links[0]}`));
+    assert.match(await page.locator("main").textContent(), new RegExp(items[0].provider_session_id));
+  }));
+
+test("a word that was said leads to the message", () =>
+  withReader({}, OPEN, async (page) => {
+    const chats = JSON.parse(await api(page, `/v1/sessions?source=konvo-demo&from=${day(20)}&to=${day(1)}&limit=50`));
+    const { session_id } = chats.items.find(({ message_count }) => message_count > 1);
+    const { items } = JSON.parse(await api(page, `/v1/sessions/${session_id}/messages`));
+    const [word] = items.map(({ body }) => body ?? "").join(" ").match(/[a-z]{6,}/i);
+    await open(page, "/sessions?range=last_28_days");
+    await page.locator("[name=q]").fill(word);
+    await page.locator("[name=q]").press("Enter");
+    await page.waitForURL(/q=/);
+    assert.match(await page.locator("mark").first().textContent(), new RegExp(word.slice(0, 4), "i"));
+    await page.locator(".hits a").first().click();
+    assert.match(await page.locator("#at").textContent(), new RegExp(word.slice(0, 4), "i"));
+  }));
+
+test("the health of each stream is the API's", () =>
+  withReader({}, OPEN, async (page) => {
+    const states = async () => {
+      const { items } = JSON.parse(await api(page, "/v1/health/pollers"));
+      return items.map(({ source, stream, state }) => `${source} ${stream} ${state}`).join("\n");
+    };
+    await atRest(states, async (answer) => {
+      await open(page, "/data-health");
+      const rows = await page.locator("#streams tbody tr").evaluateAll((rows) => rows.map((row) => row.textContent));
+      return () => answer.split("\n").forEach((line) => {
+        const [source, stream, state] = line.split(" ");
+        const row = rows.find((row) => row.includes(`${source} · ${stream}`));
+        assert.ok(row?.includes(state.replaceAll("_", " ")), `${line}: ${row}`);
+      });
+    });
+  }));
+
 test("the links of a section lead somewhere", () =>
   withReader({}, OPEN, async (page) => {
     const tried = new Set();
