@@ -90,13 +90,13 @@ test("the state is in the address: forms, sections, back, reload, and another br
     assert.equal(await page.locator("[name=range]").inputValue(), "last_28_days");
     await page.reload();
     assert.equal(await page.locator("[name=range]").inputValue(), "last_28_days");
-    const explain = await page.locator(".card h2 a").first().getAttribute("href");
-    for (const path of [`/?from=${day(20)}&to=${day(12)}&zone=UTC`, explain]) {
-      // the whole document, except for how far the data is complete meanwhile
+    const past = `from=${day(20)}&to=${day(12)}&zone=UTC`;
+    for (const path of [`/?${past}`, `/explain?metric=resolution_rate&${past}`]) {
+      // the whole document, except for what is about the time of reading
       const text = async (page) => {
         await open(page, path);
         return page.locator("main").evaluate((main) => {
-          main.querySelectorAll("#completeness,.through").forEach((part) => part.remove());
+          main.querySelectorAll("#completeness,.through,#changed").forEach((part) => part.remove());
           return main.textContent;
         });
       };
