@@ -176,5 +176,7 @@ impl Notice<'_> {
 /// Adds the policy of the browser to every response of the page.
 pub(crate) async fn protect(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    // with `no-referrer`, browsers send our own forms with `Origin: null`
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

@@ -36,7 +36,8 @@ fn is_shared(name: &str) -> bool {
 }
 
 impl Selection {
-    /// Reads the state from an address. Repeated parameters become lists; a named range replaces dates.
+    /// Reads the state from an address. Repeated parameters become lists. A named range replaces dates,
+    /// unless the button beside the dates was pressed (`by`); it is also the one that the Enter key presses.
     pub(crate) fn read(uri: &Uri) -> Self {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
         let mut given: Vec<(String, String)> = Vec::new();
@@ -47,9 +48,13 @@ impl Selection {
                 None => given.push((name, value)),
             }
         }
-        if given.iter().any(|(name, _)| name == "range") {
-            given.retain(|(name, _)| name != "from" && name != "to");
-        }
+        let has = |wanted: &str| given.iter().any(|(name, _)| name == wanted);
+        let drops: &[&str] = match (has("by") && (has("from") || has("to")), has("range")) {
+            (true, _) => &["by", "range"],
+            (false, true) => &["by", "from", "to"],
+            (false, false) => &["by"],
+        };
+        given.retain(|(name, _)| !drops.contains(&name.as_str()));
         Self { given }
     }
 
@@ -186,6 +191,9 @@ mod tests {
         );
         assert_eq!(read("/?compare=none").compared("metrics=sessions"), "metrics=sessions&range=last_7_days");
         assert_eq!(read("/?range=today&from=2026-01-01").question("a=b"), "a=b&range=today");
+        let by_dates = read("/?range=today&from=2026-01-01&by=dates");
+        assert_eq!((by_dates.range(), by_dates.link("/").as_str()), (None, "/?from=2026-01-01"));
+        assert_eq!(read("/?range=today&by=dates").link("/"), "/?range=today");
         let dates = read("/?range=&from=2026-01-01&to=2026-02-01");
         assert_eq!((dates.range(), dates.question("a=b").as_str()), (None, "a=b&from=2026-01-01&to=2026-02-01"));
     }

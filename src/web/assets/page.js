@@ -65,7 +65,7 @@ addEventListener("click", async (event) => {
 /** Prepares what is of use only with JavaScript. */
 function prepare() {
   for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
-  for (const plot of document.querySelectorAll(".plot")) plot.tabIndex = 0;
+  for (const plot of document.querySelectorAll(".plot:has(.hit)")) plot.tabIndex = 0;
 }
 
 let tag = null;
