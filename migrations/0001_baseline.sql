@@ -11,13 +11,14 @@
 --   8. People and sessions
 --   9. Messages
 --  10. Participants, transcripts, summaries, quality
---  11. Artifact queue
---  12. Changes
---  13. Backfills and reconciliation
---  14. Operations
---  15. Metrics and prices
---  16. Keys of the API, audit
---  17. Erasure of people
+--  11. Search
+--  12. Artifact queue
+--  13. Changes
+--  14. Backfills and reconciliation
+--  15. Operations
+--  16. Metrics and prices
+--  17. Keys of the API, audit
+--  18. Erasure of people
 --
 -- Rules for every table:
 --   * `source_id` leads each key and foreign key of `core`, so that a table can be distributed by source.
@@ -116,7 +117,10 @@ create table core.sources (
   -- Too short to confirm a guessed credential, and useless without that key. Null: not known yet.
   credential_fingerprint text,
   -- Texts, names, contacts and raw bytes of sessions that ended longer ago are erased. Null: they stay.
-  content_retention_days int check (content_retention_days > 0)
+  content_retention_days int check (content_retention_days > 0),
+  -- Text-search configuration of the source's texts. Null: simple, which changes no word. Each text repeats it, since
+  -- an index reads only its own row.
+  search_language text
 );
 alter sequence core.sources_source_id_seq owned by core.sources.source_id;
 
@@ -857,6 +861,7 @@ create table core.messages (
   body                    text,           -- null: media
   provider_participant_id text,           -- presence of the sender
   payload_type            text,           -- the provider's word for text and media
+  search_language         text,           -- of its source, see core.sources
   primary key (source_id, session_id, provider_message_id)
 ) with (fillfactor = 95);
 -- Counts and sums of words over time, from the index alone.
@@ -959,6 +964,7 @@ create table core.transcript_segments (
   -- The speaker was read from the text, before a colon. Participants that become known later may show that a text
   -- before a colon is a name, or is none.
   is_speaker_in_text      boolean not null default false,
+  search_language         text,         -- of its source, see core.sources
   primary key (source_id, session_id, position)
 ) with (fillfactor = 95);
 comment on column core.transcript_segments.is_speaker_in_text is
@@ -971,6 +977,7 @@ create table core.session_summaries (
   word_count int not null,
   format     text not null check (format in ('markdown', 'text')),
   body       text not null,
+  search_language text,        -- of its source, see core.sources
   primary key (source_id, session_id)
 );
 
@@ -1026,7 +1033,90 @@ create table core.participant_quality (
 );
 
 
--- 11. Artifact queue -------------------------------------------------------------------------------------------------
+-- 11. Search ---------------------------------------------------------------------------------------------------------
+
+-- Words are found by the text search of Postgres. Chinese, Japanese and Korean texts are cut into overlapping pairs of
+-- characters, so that each part of a text is found as a phrase of pairs. The extension pg_trgm is not needed: not every
+-- server has it.
+
+-- Returns the class of characters that are cut into pairs, for regular expressions.
+create function core.paired_characters() returns text
+  language sql immutable parallel safe
+  return '[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]';
+
+-- Returns a text as the parser of Postgres should see it: in compatibility form, without the marks that would join
+-- words to a file name, an address, a tag or a signed number, and with pairs of characters. In a text, the last
+-- character of a run stands alone too, so that a query for one character finds it as the beginning of a word.
+create function core.search_text(body text, is_query boolean) returns text
+  language plpgsql immutable parallel safe strict
+as $$
+begin
+  if octet_length(body) = char_length(body) then
+    return translate(body, '/-_@.:<>&+', '          ');
+  end if;
+  body := translate(normalize(body, nfkc), '/-_@.:<>&+', '          ');
+  if body !~ core.paired_characters() then
+    return body;
+  end if;
+  return (
+    select string_agg(case when not pair.is_paired then pair.c
+                           when pair.next_is_paired then ' ' || pair.c || pair.next_c || ' '
+                           when is_query and pair.last_is_paired then ' '
+                           else ' ' || pair.c || ' ' end, '' order by pair.n)
+      from (select x.c, x.n, x.is_paired, lead(x.c) over w as next_c, lead(x.is_paired) over w as next_is_paired,
+                   lag(x.is_paired) over w as last_is_paired
+              from (select t.c, t.n, t.c ~ core.paired_characters() as is_paired
+                      from unnest(string_to_array(body, null)) with ordinality t (c, n)) x
+            window w as (order by x.n)) pair);
+end
+$$;
+
+-- Returns the words of a text by a text-search configuration. Of a longer text only the beginning is searched: a
+-- vector holds at most one megabyte, and one that does not fit would refuse its row. Immutable as long as the
+-- configurations of Postgres stay as they are. The cost keeps the planner from computing it for each row of a range.
+create function core.search_words(language text, body text) returns tsvector
+  language plpgsql immutable parallel safe strict cost 1000
+as $$
+begin
+  return to_tsvector(('pg_catalog.' || language)::regconfig, core.search_text(left(body, 50000), false));
+end
+$$;
+
+-- The same with two words that no text can hold: the number of the source, and the day in UTC, 0 without one. One index
+-- then finds words, source and days together, however common the words are elsewhere.
+create function core.search_words(language text, body text, of_source int, at timestamptz) returns tsvector
+  language plpgsql immutable parallel safe cost 1000
+as $$
+begin
+  return core.search_words(coalesce(language, 'simple'), body)
+    || array_to_tsvector(array['@' || of_source, '#' || coalesce(div(extract(epoch from at), 86400), 0)]);
+end
+$$;
+
+-- Returns the query for a word or a phrase; empty: the configuration leaves all its words out. A single character of
+-- Chinese, Japanese or Korean begins a pair.
+create function core.search_query(language text, term text) returns tsquery
+  language plpgsql stable parallel safe strict
+as $$
+begin
+  return regexp_replace(phraseto_tsquery(('pg_catalog.' || language)::regconfig, core.search_text(term, true))::text,
+                        '''(' || core.paired_characters() || ')''', '''\1'':*', 'g')::tsquery;
+end
+$$;
+
+-- The indexes follow each insert and update of a text. An erased text is null or empty, and has no words.
+create index messages_by_words on core.messages
+  using gin (core.search_words(search_language, body, source_id, sent_at)) where body is not null;
+create index transcript_segments_by_words on core.transcript_segments
+  using gin (core.search_words(search_language, body, source_id, started_at));
+create index session_summaries_by_words on core.session_summaries
+  using gin (core.search_words(search_language, body, source_id, null));
+-- Titles are names: their words are found as they are written.
+create index realtimekit_sessions_by_words on core.realtimekit_sessions
+  using gin (core.search_words('simple', meeting_title)) where meeting_title is not null;
+
+
+-- 12. Artifact queue -------------------------------------------------------------------------------------------------
 
 -- One task for each session and stream that is fetched session by session. Local to one node: it names sessions
 -- without a foreign key. Several instances work on a stream at once, without a lease: each claims single tasks.
@@ -1085,7 +1175,7 @@ create index artifact_tasks_owed on ingest.artifact_tasks (source_id, stream, re
 create index artifact_tasks_by_session on ingest.artifact_tasks (source_id, provider_session_id);
 
 
--- 12. Changes --------------------------------------------------------------------------------------------------------
+-- 13. Changes --------------------------------------------------------------------------------------------------------
 
 -- Changes of stored sessions, written with the page that changes one; the first version of a session is no change.
 -- Keyed by the provider's id, which stays the same where a session gets another number.
@@ -1162,7 +1252,7 @@ end
 $$;
 
 
--- 13. Backfills and reconciliation -----------------------------------------------------------------------------------
+-- 14. Backfills and reconciliation -----------------------------------------------------------------------------------
 
 -- Ranges of the past to read again, or to compare with the provider. They outlive a process, and are cut into units
 -- that are claimed one by one.
@@ -1264,7 +1354,7 @@ create index reconciliations_by_window
 comment on table ingest.reconciliations is 'Reconciliation results: stored counts compared with the provider''s own.';
 
 
--- 14. Operations -----------------------------------------------------------------------------------------------------
+-- 15. Operations -----------------------------------------------------------------------------------------------------
 
 -- Operator commands. They hold nothing personal and no secret.
 create sequence ingest.operations_operation_id_seq;
@@ -1315,7 +1405,7 @@ alter sequence ingest.actions_action_id_seq owned by ingest.actions.action_id;
 create index actions_by_source on ingest.actions (source_id, action_id desc);
 
 
--- 15. Metrics and prices ---------------------------------------------------------------------------------------------
+-- 16. Metrics and prices ---------------------------------------------------------------------------------------------
 
 -- Definitions of metrics. The service writes them whenever it migrates; earlier versions stay.
 create table ingest.metric_definitions (
@@ -1373,7 +1463,7 @@ comment on table core.rate_cards is
   'Prices as entered, with the time in which they apply. Rows are only added and ended.';
 
 
--- 16. Keys of the API, audit -----------------------------------------------------------------------------------------
+-- 17. Keys of the API, audit -----------------------------------------------------------------------------------------
 
 -- Keys of API callers. A key itself is never stored: 32 random bytes need no slow hash.
 create table ingest.api_keys (
@@ -1422,7 +1512,7 @@ create index audit_by_key on ingest.audit (key_id, audit_id desc);
 comment on table ingest.audit is 'Reads of content, operator commands and refusals.';
 
 
--- 17. Erasure of people ----------------------------------------------------------------------------------------------
+-- 18. Erasure of people ----------------------------------------------------------------------------------------------
 
 -- A column with personal data has a comment that begins with this word. The service finds what it erases and exports by
 -- these comments; a test fails for a column that may hold such data and has none.
@@ -1472,21 +1562,24 @@ create table ingest.erased_people (
 create index erased_people_by_replacement on ingest.erased_people (source_id, erased_as);
 create index erased_people_by_erasure on ingest.erased_people (erasure_id);
 
--- Returns which of these people are erased, and whether anything of the source may have to be erased again. Locks the
--- source: an erasure that begins waits for the transaction. Volatile, so that the look-up sees what was committed while
--- it waited for the lock.
+-- Returns which of these people are erased, whether anything of the source may have to be erased again, and the
+-- text-search configuration of its texts. Locks the source: an erasure that begins waits for the transaction. Volatile,
+-- so that the look-up sees what was committed while it waited for the lock.
 create function ingest.erased_among(of_source int, people text[])
-  returns table (is_any boolean, person_ids text[], erased_as text[], erasures bigint[], deletions boolean[])
+  returns table (is_any boolean, person_ids text[], erased_as text[], erasures bigint[], deletions boolean[],
+                 search_language text)
   language plpgsql
 as $$
 declare
   retention int;
+  words_by text;
 begin
-  select s.content_retention_days into retention from core.sources s where s.source_id = of_source for key share;
+  select s.content_retention_days, s.search_language into retention, words_by
+    from core.sources s where s.source_id = of_source for key share;
   return query
     select retention is not null or exists (select from ingest.erased_people e where e.source_id = of_source),
            coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.erased_as), '{}'),
-           coalesce(array_agg(e.erasure_id), '{}'), coalesce(array_agg(r.deletes_sessions), '{}')
+           coalesce(array_agg(e.erasure_id), '{}'), coalesce(array_agg(r.deletes_sessions), '{}'), words_by
       from ingest.erased_people e
       join ingest.erasures r on r.erasure_id = e.erasure_id
      where e.source_id = of_source and e.person_id = any(people);

@@ -7,6 +7,7 @@
 mod input;
 mod reader;
 mod schedule;
+mod search_language;
 mod secret;
 mod server;
 mod source;

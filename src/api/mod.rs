@@ -37,6 +37,7 @@ pub mod request_id;
 pub(crate) mod runs;
 pub(crate) mod source_list;
 pub(crate) mod scrape;
+pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod sources;
 pub(crate) mod state;
@@ -102,6 +103,7 @@ fn routes() -> Routes {
         .of_all_sources(&[SyncOperate], routes!(sync::source_changes::rename_source))
         .of_all_sources(&[SyncOperate], routes!(sync::source_changes::merge_source))
         .of_all_sources(&[SyncOperate], routes!(sync::source_changes::remove_source))
+        .query(&[ContentRead], routes!(search::search_texts))
         .read(&[SessionsRead], routes!(sessions::list::list_sessions))
         .read(&[SessionsRead], routes!(sessions::one::read_session))
         .read(&[ContentRead], routes!(sessions::messages::list_messages))

@@ -211,6 +211,7 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &Perso
         session_streams: offered.filter(|stream| source.session_streams.contains(stream)).collect(),
         human_steps: source.human_steps.clone(),
         content_retention_days: source.content_retention_days,
+        search_language: source.search_language.clone(),
     }
 }
 

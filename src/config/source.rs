@@ -8,8 +8,8 @@ use secrecy::ExposeSecret;
 
 use super::input::{ConfigInput, ProviderDefaults};
 use super::reader::{ConfigFault, Section, nearest};
-use super::schedule;
 use super::secret::{self, Secret};
+use super::{schedule, search_language};
 use crate::model::id::SourceSlug;
 use crate::model::stream::Stream;
 use crate::model::time;
@@ -61,6 +61,8 @@ pub struct SourceConfig {
     /// `content_retention_days`: texts, names, contacts and raw bytes of sessions that ended longer ago are erased;
     /// figures stay. Default: they stay.
     pub content_retention_days: Option<i32>,
+    /// `language`: the text-search configuration of Postgres by which words of its texts are found; `None`: `simple`.
+    pub search_language: Option<String>,
     /// `actions.enabled`: whether API callers may start something at the provider. Off by default.
     pub are_actions_enabled: bool,
 }
@@ -149,6 +151,7 @@ fn read(
         .has("content_retention_days")
         .then(|| section.whole("content_retention_days", 1..=36_500, 365, faults))
         .and_then(|days| i32::try_from(days).ok());
+    let search_language = search_language::read(section, faults);
     let mut actions = section.section("actions", faults);
     let are_actions_enabled = actions.flag("enabled", faults);
     actions.finish(faults);
@@ -171,6 +174,7 @@ fn read(
         human_steps,
         dropped_fields,
         content_retention_days,
+        search_language,
         are_actions_enabled,
     })
 }

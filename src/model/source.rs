@@ -88,6 +88,8 @@ pub struct SourceRegistration {
     pub session_streams: Vec<Stream>,
     /// Days after which the content of a session is erased; `None`: it stays.
     pub content_retention_days: Option<i32>,
+    /// Text-search configuration of its texts; `None`: `simple`.
+    pub search_language: Option<String>,
     /// Steps of a chat that mean that a human took over: kinds of trail step, skills, origins of messages.
     /// Empty: unknown.
     pub human_steps: Vec<String>,

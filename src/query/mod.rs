@@ -36,6 +36,7 @@ pub mod readiness;
 pub mod reconciliations;
 pub mod rejections;
 pub mod runs;
+pub mod search;
 pub mod sessions;
 pub mod period_shift;
 pub mod snapshot;

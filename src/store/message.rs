@@ -19,23 +19,30 @@ const BATCH_ROWS: usize = 4_000;
 /// server.
 const WORTH_COPYING: usize = 100;
 
-/// Writes the messages of sessions that were stored for the first time in this transaction.
+/// Writes the messages of sessions that were stored for the first time in this transaction. `search_language` is the
+/// text-search configuration of the source.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     source_id: SourceId,
+    search_language: Option<&str>,
     carried: &[(i64, &[Message])],
 ) -> Result<(), StoreError> {
     let messages = in_order(carried);
     if messages.len() < WORTH_COPYING {
         return write(tx, source_id, &messages).await;
     }
-    copy(tx, source_id, &messages).await.map_err(StoreError::doing("writing messages"))
+    copy(tx, source_id, search_language, &messages).await.map_err(StoreError::doing("writing messages"))
 }
 
-async fn copy(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Message)]) -> Result<(), sqlx::Error> {
+async fn copy(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    search_language: Option<&str>,
+    messages: &[(i64, &Message)],
+) -> Result<(), sqlx::Error> {
     let statement = "copy core.messages (source_id, session_id, provider_message_id, position, sent_at, sender_role,
                                         provider_origin, body, char_count, word_count, provider_participant_id,
-                                        payload_type) from stdin (format binary)";
+                                        payload_type, search_language) from stdin (format binary)";
     let mut rows = copy::Rows::begin(tx, statement).await?;
     for (id, message) in messages {
         rows.add(|row| {
@@ -44,6 +51,7 @@ async fn copy(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Mes
             row.value(message.provider_origin.as_deref())?.value(message.body.as_deref())?;
             row.value(char_count(message))?.value(message.body.as_deref().map(word_count))?;
             row.value(message.provider_participant_id.as_deref())?.value(message.payload_type.as_deref())?;
+            row.value(search_language)?;
             Ok(())
         })
         .await?;
@@ -150,14 +158,17 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &M
     let words = column(|m| m.body.as_deref().map(word_count));
     sqlx::query!(
         "insert into core.messages as t (source_id, session_id, provider_message_id, position, sent_at, sender_role,
-                                         provider_origin, body, char_count, word_count, provider_participant_id, payload_type)
-         select $1, m.* from unnest($2::bigint[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[],
+                                         provider_origin, body, char_count, word_count, provider_participant_id, payload_type,
+                                         search_language)
+         select $1, m.*, (select s.search_language from core.sources s where s.source_id = $1)
+           from unnest($2::bigint[], $3::text[], $4::int[], $5::timestamptz[], $6::text[], $7::text[],
                                     $8::text[], $9::int[], $10::int[], $11::text[], $12::text[]) m
          on conflict (source_id, session_id, provider_message_id) do update
             set position = excluded.position, sent_at = excluded.sent_at, sender_role = excluded.sender_role,
                 provider_origin = excluded.provider_origin, body = excluded.body,
                 char_count = excluded.char_count, word_count = excluded.word_count,
-                provider_participant_id = excluded.provider_participant_id, payload_type = excluded.payload_type
+                provider_participant_id = excluded.provider_participant_id, payload_type = excluded.payload_type,
+                search_language = excluded.search_language
           where (t.position, t.sent_at, t.sender_role, t.provider_origin, t.body, t.provider_participant_id, t.payload_type)
                 is distinct from
                 (excluded.position, excluded.sent_at, excluded.sender_role, excluded.provider_origin, excluded.body,

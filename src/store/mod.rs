@@ -55,6 +55,7 @@ mod newer_wins;
 mod person;
 mod progress;
 mod raw;
+mod search_language;
 mod session;
 mod source_tables;
 mod trail;

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::source::SourceRegistration;
 use crate::model::stream::Stream;
-use crate::store::{StoreError, data_version};
+use crate::store::{StoreError, data_version, search_language};
 
 /// Registers the configured sources and their streams, and marks all others as no longer configured. Returns the ids
 /// in the order of `sources`. Writes nothing where nothing changed.
@@ -24,6 +24,7 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
     for source in sources {
         date_sessions(&mut tx, source).await?;
         let id = register_one(&mut tx, source).await.map_err(&failed)?;
+        search_language::set(&mut tx, id, source).await?;
         ids.push(SourceId(id));
     }
     tx.commit().await.map_err(&failed)?;

@@ -30,6 +30,7 @@ pub(crate) mod rate_cards;
 mod readyz;
 mod scopes;
 mod scrape;
+mod search;
 mod session;
 mod session_artifacts;
 mod sessions_list;

@@ -94,6 +94,7 @@ fn f81_all_faults_are_reported_at_once() {
         api_key_env = "EMPTY"
         schedule = "0 99 * * * *"
         history_from = "yesterday"
+        language = "englisch"
         [[sources]]
         slug = "b"
         provider = "konvo"
@@ -122,6 +123,7 @@ fn f81_all_faults_are_reported_at_once() {
         "sources[2].api_key_env: the secret is empty",
         "sources[2].schedule: `0 99 * * * *` is not a schedule",
         "sources[2].history_from: `yesterday` is not an instant",
+        "sources[2].language: there is no text-search configuration `englisch` — did you mean `english`?",
         "servr: there is no such key — did you mean `server`?",
     ] {
         assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");

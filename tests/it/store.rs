@@ -9,3 +9,4 @@ mod lease;
 pub(crate) mod newer_wins;
 mod page;
 pub(crate) mod presence;
+mod search_language;

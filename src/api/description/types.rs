@@ -54,13 +54,15 @@ fn taken(operation: &str, name: &str) -> Option<Takes> {
         ("rename_source" | "merge_source", _)
         | (
             _,
-            "order_by" | "limit" | "cursor" | "zone" | "group" | "strict" | "latest" | "dry_run" | "has_transcript",
+            "order_by" | "limit" | "cursor" | "q" | "zone" | "group" | "strict" | "latest" | "dry_run"
+            | "has_transcript",
         ) => {
             return None;
         }
         ("list_windows", "stream") => Words("ListStream", None),
         ("list_runs", "verdict") => Words("Verdict", None),
         ("list_drift", "kind") => Words("DriftKind", None),
+        ("search_texts", "kind") => Words("HitKind", None),
         ("list_actions", "kind") => Words("ActionKind", None),
         ("list_audit", "kind") => Words("AuditKind", None),
         ("list_windows", "state") => Words("WindowState", None),

@@ -73,7 +73,7 @@ pub(crate) struct PartParameters {
 }
 
 impl PartParameters {
-    fn read(&self) -> Vec<(SessionPart, Vec<String>)> {
+    pub(crate) fn read(&self) -> Vec<(SessionPart, Vec<String>)> {
         let parts = [
             (SessionPart::PresetName, &self.preset_name),
             (SessionPart::CountryCode, &self.country_code),

@@ -116,8 +116,10 @@ async fn insert_segments(tx: &mut PgConnection, source_id: SourceId, rows: &[Row
     let bodies: Vec<&str> = rows.iter().map(|row| row.segment.body.as_str()).collect();
     sqlx::query!(
         "insert into core.transcript_segments (source_id, session_id, position, offset_ms, end_offset_ms, started_at,
-                word_count, char_count, provider_participant_id, speaker_id, speaker_label, body, is_speaker_in_text)
-         select $1, x.* from unnest($2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::int[],
+                word_count, char_count, provider_participant_id, speaker_id, speaker_label, body, is_speaker_in_text,
+                search_language)
+         select $1, x.*, (select s.search_language from core.sources s where s.source_id = $1)
+           from unnest($2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::int[],
                                     $8::int[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bool[]) x",
         source_id.0,
         &rows.iter().map(|row| row.session_id).collect::<Vec<_>>(),
@@ -149,11 +151,13 @@ pub(super) async fn replace_summaries(
         return Ok(());
     }
     sqlx::query!(
-        "insert into core.session_summaries as t (source_id, session_id, format, body, word_count, fetched_at)
-         select $1, x.* from unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::timestamptz[]) x
+        "insert into core.session_summaries as t (source_id, session_id, format, body, word_count, fetched_at,
+                                                 search_language)
+         select $1, x.*, (select s.search_language from core.sources s where s.source_id = $1)
+           from unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::timestamptz[]) x
          on conflict (source_id, session_id) do update
             set format = excluded.format, body = excluded.body, word_count = excluded.word_count,
-                fetched_at = excluded.fetched_at
+                fetched_at = excluded.fetched_at, search_language = excluded.search_language
           where (t.format, t.body, t.word_count, t.fetched_at)
                 is distinct from (excluded.format, excluded.body, excluded.word_count, excluded.fetched_at)",
         source_id.0,

@@ -111,7 +111,7 @@ async fn write(
         }
     }
     if !rows.is_empty() {
-        people = add(tx, context, &rows).await?;
+        people = add(tx, context, &rows, seen.search_language.as_deref()).await?;
     }
     let is_new = others.is_empty();
     if !is_new {
@@ -133,6 +133,7 @@ async fn add(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
     rows: &[(i64, &Prepared<'_>)],
+    search_language: Option<&str>,
 ) -> Result<Vec<String>, StoreError> {
     let mut visits = person::Visits::new();
     for (_, record) in rows {
@@ -143,7 +144,7 @@ async fn add(
     let bodies = bodies(rows.iter().map(|(_, record)| *record), &HashMap::new());
     let people = insert::sessions(tx, context, rows, &bodies, &visits).await?;
     failpoint::reach("page.after_raw");
-    message::insert(tx, context.guard.stream_key().source_id, &insert::carried(rows)).await?;
+    message::insert(tx, context.guard.stream_key().source_id, search_language, &insert::carried(rows)).await?;
     Ok(people)
 }
 

@@ -36,6 +36,8 @@ pub(in crate::store) struct Seen {
     pub(super) numbers: HashMap<String, i64>,
     /// The erased people among those of the records.
     pub(super) erased: Erased,
+    /// Text-search configuration of the source's texts; `None`: `simple`. It stays until the transaction ends.
+    pub(super) search_language: Option<String>,
     /// Whether the stream has open rejects.
     pub(super) has_rejects: bool,
     /// Whether part of the time in which the records were created is proven.
@@ -83,6 +85,7 @@ pub(super) async fn read(
         if index == 0 {
             let (ids, erased_as, erasures) = (row.erased_ids, row.erased_as, row.erasures);
             seen.erased = Erased::new(row.is_any_erased, ids, erased_as, erasures, &row.deletions);
+            seen.search_language = row.search_language;
         }
         match guard {
             WriteGuard::Lease(lease) if row.is_paused.is_none() => return Err(lease.lost()),

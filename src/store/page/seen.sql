@@ -18,7 +18,8 @@ with lease as materialized (
      where s.source_id = $1 and s.provider_session_id = any($7)
 )
 select erased.is_any as "is_any_erased!", erased.person_ids as "erased_ids!", erased.erased_as as "erased_as!",
-       erased.erasures as "erasures!", erased.deletions as "deletions!", (select is_paused from lease) as is_paused,
+       erased.erasures as "erasures!", erased.deletions as "deletions!", erased.search_language,
+       (select is_paused from lease) as is_paused,
        exists (select from unit) as "has_unit!",
        exists (select from ingest.rejects r
                 where r.source_id = $1 and r.stream = $2 and r.resolved_at is null) as "has_rejects!",

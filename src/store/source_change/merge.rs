@@ -15,7 +15,7 @@ use crate::model::time::Window;
 use crate::store::erasure::step::erase_again;
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::window::{self, Finding};
-use crate::store::{StoreError, StreamKey, data_version};
+use crate::store::{StoreError, StreamKey, data_version, search_language};
 
 /// Returns how many sessions both sources hold.
 pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {
@@ -71,6 +71,7 @@ pub(super) async fn merge(
     }
     execute(tx, format!("delete from core.sessions where source_id = {from}")).await?;
     execute(tx, format!("delete from core.sources where source_id = {from}")).await?;
+    search_language::follow(tx, into).await?;
     erase_again(tx, SourceId(into), now).await?;
     data_version::date_all(tx, into).await
 }

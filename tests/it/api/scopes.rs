@@ -35,6 +35,7 @@ impl Route {
             "/v1/metrics/explain" | "/v1/metrics/rows" => "?metrics=sessions&from=2026-11-01&to=2026-11-20",
             "/v1/minutes" | "/v1/resolution" | "/v1/minutes/ledger" => "?from=2026-11-01&to=2026-11-20",
             "/v1/concurrency" => "?from=2026-11-18&to=2026-11-19",
+            "/v1/search" => "?q=Help",
             _ => "",
         };
         format!("{}{}", path.replace("{metric_id}", "sessions"), if self.method == "get" { query } else { "" })

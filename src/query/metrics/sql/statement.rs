@@ -88,6 +88,11 @@ impl Statement {
         Self { pieces: vec![Piece::Value(value.into())] }
     }
 
+    /// Returns whether it has neither SQL nor values.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     /// Appends constant SQL.
     pub fn push(&mut self, sql: impl AsRef<str>) -> &mut Self {
         if let Some(Piece::Sql(last)) = self.pieces.last_mut() {
