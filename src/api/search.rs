@@ -17,7 +17,7 @@ use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::list::PartParameters;
-use crate::api::state::ForCaller;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::catalog::Source;
 use crate::query::cursor;
 use crate::query::freshness::Freshness;
@@ -68,18 +68,19 @@ impl SearchChoice {
 /// A text that was found, and where to read on.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FoundText {
+    /// The text.
     #[serde(flatten)]
-    hit: Hit,
+    pub(crate) hit: Hit,
     /// Addresses on this server.
-    links: FoundLinks,
+    pub(crate) links: FoundLinks,
 }
 
 /// Addresses of a text that was found.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FoundLinks {
     /// The session on the page, at the second of the text.
-    #[schema(example = "/sessions/42?at=2026-11-20T09:01:12Z")]
-    page: String,
+    #[schema(example = "/sessions/42?at=2026-11-20T09:01:12Z#at")]
+    pub(crate) page: String,
     /// The list of the API that has the text, from the text on.
     #[schema(example = "/v1/sessions/42/messages?cursor=WzEyMzQ1LFswLCIiXV0")]
     api: String,
@@ -101,7 +102,7 @@ impl FoundLinks {
             HitKind::Summary => format!("/v1/sessions/{id}/summary"),
             HitKind::Title => format!("/v1/sessions/{id}?titles=true"),
         };
-        Self { page: format!("/sessions/{id}?at={at}"), api }
+        Self { page: format!("/sessions/{id}?at={at}#at"), api }
     }
 }
 
@@ -123,7 +124,7 @@ impl FoundLinks {
                 "speaker_id": "5b0c7f5f2c1f4b0e", "speaker": null,
                 "excerpt": [{"text": "Where is my ", "is_match": false}, {"text": "refund", "is_match": true},
                             {"text": "?", "is_match": false}],
-                "links": {"page": "/sessions/42?at=2026-11-20T09:01:12Z",
+                "links": {"page": "/sessions/42?at=2026-11-20T09:01:12Z#at",
                           "api": "/v1/sessions/42/messages?cursor=WzEyMzQ1LFstMSwiIl1d"}
             }],
             "page": {"has_more": false, "next": null},
@@ -135,8 +136,17 @@ impl FoundLinks {
 pub(crate) async fn search_texts(
     ForCaller(state): ForCaller,
     OriginalUri(uri): OriginalUri,
-    Asked { given, mut faults }: Asked<SearchParameters>,
+    asked: Asked<SearchParameters>,
 ) -> Result<Response, ApiError> {
+    let List { items, page, freshness } = answer(&state, asked).await?;
+    Ok(page.answer(&uri, |page| List { items, page, freshness }))
+}
+
+/// Answers a search.
+pub(crate) async fn answer(
+    state: &ApiState,
+    Asked { given, mut faults }: Asked<SearchParameters>,
+) -> Result<List<FoundText>, ApiError> {
     let now = state.clock.now();
     let when = given.time.read(state.default_zone, now, &mut faults);
     let catalog = state.catalog(when.range).await?;
@@ -159,8 +169,8 @@ pub(crate) async fn search_texts(
         faults.note("q", "no_searched_word", detail);
         return Err(faults.into_error());
     };
-    let (hits, next) = page.cut(hits, |last| KeyInRange::of(Some(range), last.key()));
+    let (hits, page) = page.cut(hits, |last| KeyInRange::of(Some(range), last.key()));
     let items: Vec<FoundText> = hits.into_iter().map(|hit| FoundText { links: FoundLinks::of(&hit), hit }).collect();
     let freshness = Freshness::over(&catalog, &sources, when.range, now);
-    Ok(next.answer(&uri, |page| List { items, page, freshness }))
+    Ok(List { items, page, freshness })
 }

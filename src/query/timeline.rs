@@ -48,6 +48,13 @@ pub struct EventKey {
     id: String,
 }
 
+impl EventKey {
+    /// Returns the key before all events of an instant.
+    pub fn before(at: DateTime<Utc>) -> Self {
+        Self { at, rank: -1, position: 0, id: String::new() }
+    }
+}
+
 impl TimelineEvent {
     /// Returns its sort key.
     pub fn key(&self) -> EventKey {
@@ -62,8 +69,7 @@ pub async fn list(
     after: Option<EventKey>,
     limit: i64,
 ) -> Result<Vec<TimelineEvent>, ReadError> {
-    let first = EventKey { at: DateTime::UNIX_EPOCH, rank: -1, position: 0, id: String::new() };
-    let after = after.unwrap_or(first);
+    let after = after.unwrap_or_else(|| EventKey::before(DateTime::UNIX_EPOCH));
     sqlx::query_as!(
         TimelineEvent,
         r#"

@@ -16,6 +16,7 @@ mod card;
 mod chart;
 mod costs;
 mod explain;
+mod data_health;
 mod figure;
 mod figures;
 mod layout;
@@ -26,8 +27,10 @@ mod refusal;
 mod respond;
 mod section;
 mod selection;
+mod sessions;
 mod sign_in;
 mod visit;
+mod zoned;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -39,6 +42,15 @@ use crate::model::api_key::Scope;
 /// Any of these scopes opens a page; each panel then checks its own.
 const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
 
+/// Returns the forms of operators.
+fn commands() -> Router<ApiState> {
+    Router::new()
+        .route("/data-health/{slug}/pause", post(data_health::actions::pause))
+        .route("/data-health/{slug}/resume", post(data_health::actions::resume))
+        .route("/data-health/{slug}/run", post(data_health::actions::run))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::SyncOperate]), apply))
+}
+
 /// Returns the routes of the page.
 pub fn pages() -> Router<ApiState> {
     Router::new()
@@ -47,7 +59,11 @@ pub fn pages() -> Router<ApiState> {
         .route("/meetings", get(figures::meetings))
         .route("/costs", get(costs::page))
         .route("/explain", get(explain::page))
+        .route("/sessions", get(sessions::page))
+        .route("/sessions/{session_id}", get(sessions::one::page))
+        .route("/data-health", get(data_health::page))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .merge(commands())
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route_layer(middleware::from_fn(refusal::show))

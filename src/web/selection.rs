@@ -112,9 +112,9 @@ impl Selection {
         address(path, self.given.iter().filter(|(name, _)| is_shared(name) || named.contains(&name.as_str())))
     }
 
-    /// Returns the parameters that a form must repeat, which has fields for `named`.
+    /// Returns the parameters that a form must repeat, which has fields for `named`. It begins at the first page.
     pub(crate) fn hidden(&self, named: &[&str]) -> Vec<&(String, String)> {
-        self.given.iter().filter(|(name, _)| !named.contains(&name.as_str())).collect()
+        self.given.iter().filter(|(name, _)| name != "cursor" && !named.contains(&name.as_str())).collect()
     }
 
     /// Returns a query of the API: `asked`, over the range, zone and filters of the page.

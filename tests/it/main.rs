@@ -19,3 +19,5 @@ mod telemetry;
 mod tidy;
 mod verbs;
 mod web;
+mod web_data_health;
+mod web_sessions;

@@ -7,6 +7,7 @@ use axum::extract::OriginalUri;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde::Deserialize;
 use sqlx::PgPool;
 use utoipa::IntoParams;
@@ -25,7 +26,7 @@ use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
 use crate::api::sessions::columns::session_columns;
 use crate::api::sessions::titles::TitlesParameter;
-use crate::api::state::ForCaller;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::ReadError;
 use crate::query::catalog::Catalog;
 use crate::query::freshness::Freshness;
@@ -180,54 +181,95 @@ pub(crate) async fn list_sessions(
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<SessionParameters>,
 ) -> Result<Response, ApiError> {
-    let now = state.clock.now();
-    let when = given.time.read(state.default_zone, now, &mut faults);
-    let started = given.started(when, now, &mut faults);
-    let catalog = state.catalog(started).await?;
-    let filter = given.filter(&catalog, &mut faults);
-    let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
     let form = given.form.read(&headers, &mut faults);
-    // bound to the time parameters as given, not to their instants: `last_48_hours` moves on between pages, and
-    // the cursor carries the range of the first page
-    let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
-    let page = PageRequest::<KeyInRange<SessionKey>>::of_limit(&given.page, limit, question, &mut faults);
-    page.check(|after| order.can_have(&after.key), &mut faults);
-    page.check_instant(
-        |after| match &after.key.value {
-            Some(SortValue::Instant(at)) => *at,
-            _ => now,
-        },
-        &mut faults,
-    );
-    let with_titles = given.titles.read(&state.caller, &mut faults);
-    faults.refuse()?;
-    let form = form?;
-    let started = page.after.as_ref().map_or(started, KeyInRange::range);
-    let filter = SessionFilter { started, ..filter };
-    let sources =
-        catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
-    let sources: Vec<_> = sources.collect();
-    let at = |at| Freshness::over(&catalog, &sources, started, at);
-    let freshness = at(now);
-    let is_brief = freshness != at(now + TimeDelta::minutes(1));
-    let after = page.after.as_ref().map(|after| after.key.clone());
-    let tag = EntityTag::of(
-        &catalog,
-        &format!("{} {started:?} {limit} {after:?} {:?} {form:?} {with_titles}", page.question(), freshness.state),
-    )
-    .brief_if(is_brief || with_titles);
+    let listing = Listing::understand(&state, &given, faults).await?;
+    let (form, with_titles) = (form?, listing.whole.with_titles);
+    let tag = listing.tag(form);
     if tag.is_held_by(&headers) {
         return Ok(tag.not_modified());
     }
-    let (whole, columns) = (WholeList { pool: state.pool, filter, order, with_titles }, session_columns(when.zone));
+    let columns = session_columns(listing.zone);
     let response = if form != Form::Json && !given.page.is_said() {
-        describe(list::whole(form, columns, whole).await?, &freshness, [])
+        describe(list::whole(form, columns, listing.whole).await?, &listing.freshness, [])
     } else {
-        let items = whole.read(after, page.to_read()).await?;
-        let (items, page) = page.cut(items, |last| KeyInRange::of(started, order.key(last)));
-        list::page(form, &columns, &List { items, page, freshness }, &uri)?
+        list::page(form, &columns, &listing.page().await?, &uri)?
     };
     Ok(if with_titles { Content::mark(tag.mark(response)) } else { tag.mark(response) })
+}
+
+/// A request for a list that was understood.
+pub(crate) struct Listing {
+    whole: WholeList,
+    request: PageRequest<KeyInRange<SessionKey>>,
+    started: Option<TimeRange>,
+    zone: Tz,
+    catalog: Catalog,
+    freshness: Freshness,
+    /// Whether the freshness changes within a minute.
+    is_brief: bool,
+}
+
+impl Listing {
+    /// Understands the parameters; reads the catalog.
+    pub(crate) async fn understand(
+        state: &ApiState,
+        given: &SessionParameters,
+        mut faults: Faults,
+    ) -> Result<Self, ApiError> {
+        let now = state.clock.now();
+        let when = given.time.read(state.default_zone, now, &mut faults);
+        let started = given.started(when, now, &mut faults);
+        let catalog = state.catalog(started).await?;
+        let filter = given.filter(&catalog, &mut faults);
+        let (order, limit) = (given.order(&mut faults), given.page.limit(&mut faults));
+        // bound to the time parameters as given, not to their instants: `last_48_hours` moves on between pages, and
+        // the cursor carries the range of the first page
+        let question = format!("sessions {:?} {filter:?} {order:?}", given.when());
+        let request = PageRequest::<KeyInRange<SessionKey>>::of_limit(&given.page, limit, question, &mut faults);
+        request.check(|after| order.can_have(&after.key), &mut faults);
+        request.check_instant(
+            |after| match &after.key.value {
+                Some(SortValue::Instant(at)) => *at,
+                _ => now,
+            },
+            &mut faults,
+        );
+        let with_titles = given.titles.read(&state.caller, &mut faults);
+        faults.refuse()?;
+        let started = request.after.as_ref().map_or(started, KeyInRange::range);
+        let filter = SessionFilter { started, ..filter };
+        let sources =
+            catalog.sources.iter().filter(|s| filter.source_ids.as_ref().is_none_or(|ids| ids.contains(&s.source_id)));
+        let sources: Vec<_> = sources.collect();
+        let at = |at| Freshness::over(&catalog, &sources, started, at);
+        let freshness = at(now);
+        let is_brief = freshness != at(now + TimeDelta::minutes(1));
+        let whole = WholeList { pool: state.pool.clone(), filter, order, with_titles };
+        Ok(Self { whole, request, started, zone: when.zone, catalog, freshness, is_brief })
+    }
+
+    fn tag(&self, form: Form) -> EntityTag {
+        let Self { request, started, freshness, .. } = self;
+        let (limit, with_titles) = (request.limit(), self.whole.with_titles);
+        let after = request.after.as_ref().map(|after| &after.key);
+        EntityTag::of(
+            &self.catalog,
+            &format!(
+                "{} {started:?} {limit} {after:?} {:?} {form:?} {with_titles}",
+                request.question(),
+                freshness.state
+            ),
+        )
+        .brief_if(self.is_brief || with_titles)
+    }
+
+    /// Reads the requested page.
+    pub(crate) async fn page(&self) -> Result<List<Session>, ApiError> {
+        let after = self.request.after.as_ref().map(|after| after.key.clone());
+        let items = self.whole.read(after, self.request.to_read()).await?;
+        let (items, page) = self.request.cut(items, |last| KeyInRange::of(self.started, self.whole.order.key(last)));
+        Ok(List { items, page, freshness: self.freshness.clone() })
+    }
 }
 
 /// All sessions that pass a filter.

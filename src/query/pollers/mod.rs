@@ -9,7 +9,7 @@ mod lists;
 mod parts;
 mod poller;
 pub mod service;
-mod tasks;
+pub mod tasks;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;

@@ -1,7 +1,7 @@
 //! Search: words and phrases in messages, transcripts, titles and summaries, newest first.
 //!
 //! A common word has more matches than any page shows. Texts with a time of their own are therefore read in slices of
-//! time from the newest on, each twice as long as the one before, until the page is full. The index holds the day of
+//! time from the newest on, each four times as long as the one before, until the page is full. The index holds the day of
 //! each text, so that a slice costs what it contains. Texts are personal data.
 
 mod excerpt;
@@ -179,12 +179,12 @@ impl Search<'_> {
         }
         let (mut end, mut days, mut left) = (to, 1, self.limit);
         while end > from && left > 0 {
-            // texts that are older than two months of slices are few, or were common long ago
-            let start = if days > 32 { from } else { from.max(end - TimeDelta::days(days)) };
+            // texts that are older than the slices with days are few, or were common long ago
+            let start = if days > 16 { from } else { from.max(end - TimeDelta::days(days)) };
             let found = self.read(TimeRange { from: start, to: end }, true, left).await?;
             left -= i64::try_from(found.len()).unwrap_or(left);
             hits.extend(found);
-            (end, days) = (start, days * 2);
+            (end, days) = (start, days * 4);
         }
         Ok(hits)
     }

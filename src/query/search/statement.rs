@@ -11,6 +11,14 @@ use crate::query::search::excerpt::MARKS;
 use crate::query::search::terms::{LanguageQuery, WordQuery};
 use crate::query::search::{HitKey, HitKind, SearchFilter};
 
+/// The session of a text, for its time.
+const SESSION: &str = "
+                  join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id";
+/// Sessions that their provider no longer lists are few: an index finds them, and no other session is looked up.
+const LISTED: &str = "
+                   and not exists (select from core.sessions gone
+                                    where gone.source_id = t.source_id and gone.session_id = t.session_id
+                                      and gone.is_deleted_at_provider)";
 /// Longest range whose days are part of the query, in days.
 const MAX_DAYS: i64 = 40;
 
@@ -25,8 +33,7 @@ select h.*, src.source_slug as source, src.provider, s.session_kind, s.provider_
   from (select x.source_id, x.session_id, x.at, x.position, x.item, left(x.body, 50000) as body, x.sender_role,
                x.provider_participant_id, x.speaker_id, x.label
           from (select t.source_id, t.session_id, {at}::timestamptz as at, {columns}
-                  from {table} t
-                  join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id
+                  from {table} t{session}
                  where {words} @@ {query}::text::tsquery and t.source_id = any({sources})
                    and {at} >= {from} and {at} < {to}{without_time}{listed}) x
          where true{after}{conditions}
@@ -102,10 +109,10 @@ pub(super) fn of(
     after: Option<&HitKey>,
     limit: i64,
 ) -> Statement {
-    let at = kind.time().filter(|_| is_timed).unwrap_or("s.started_at");
+    let own_time = kind.time().filter(|_| is_timed);
     let without_time = kind.time().filter(|_| !is_timed).map(|time| format!(" and {time} is null"));
     let sql = |text: &str| Statement::new(text);
-    let listed = if filter.sessions.conditions.includes_deleted { "" } else { " and not s.is_deleted_at_provider" };
+    let listed = if filter.sessions.conditions.includes_deleted { "" } else { LISTED };
     let is_title = kind == HitKind::Title;
     let (marks, options) =
         (String::from_iter(MARKS), format!("HighlightAll=true,StartSel={},StopSel={}", MARKS[0], MARKS[1]));
@@ -116,7 +123,8 @@ pub(super) fn of(
             ("marks", Statement::value(marks)),
             ("wanted", Statement::value(words.wanted.as_str())),
             ("options", Statement::value(options)),
-            ("at", sql(at)),
+            ("at", sql(own_time.unwrap_or("s.started_at"))),
+            ("session", sql(if own_time.is_some() { "" } else { SESSION })),
             ("columns", sql(kind.columns())),
             ("table", sql(kind.table())),
             ("words", sql(kind.words())),

@@ -100,7 +100,7 @@ async fn a_hit_states_speaker_instant_excerpt_and_links() {
         piece("refund", true),
     ]);
     assert_eq!(hit["excerpt"], excerpt);
-    assert_eq!(hit["links"]["page"], "/sessions/31?at=2026-11-17T12:01:00Z");
+    assert_eq!(hit["links"]["page"], "/sessions/31?at=2026-11-17T12:01:00Z#at");
     let list = api.get(hit["links"]["api"].as_str().unwrap()).await;
     assert_eq!(texts(&list, "provider_message_id"), ["b", "c"]);
 

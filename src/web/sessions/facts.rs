@@ -1,0 +1,91 @@
+//! The figures of one session, and where each comes from.
+
+use rust_decimal::Decimal;
+
+use crate::query::provenance::{Change, Provenance};
+use crate::query::sessions::Session;
+use crate::web::figure::{duration, grouped, short};
+use crate::web::panel::{Cell, Table};
+use crate::web::zoned::Zoned;
+
+/// Returns the figures of a session: name, value, and where it comes from.
+pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
+    const STATED: &str = "stated by the provider";
+    let mut rows = Vec::new();
+    let mut add = |name: &str, value: Option<String>, origin: &str| {
+        let value = value.unwrap_or_else(|| "unknown".to_owned());
+        rows.push(vec![Cell::text(name), Cell::text(value), Cell::text(origin)]);
+    };
+    let at = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(|at| zoned.second(at));
+    let count = |count: Option<i32>| count.map(|count| grouped(Decimal::from(count), 0));
+    add("Began", at(Some(session.started_at)), STATED);
+    let end = match session.ended_at_source.as_deref() {
+        Some("duration") => "computed: start plus length",
+        _ if session.is_provisional => "not over: it may still change",
+        _ => STATED,
+    };
+    add("Ended", at(session.ended_at), end);
+    add("Length", session.duration_seconds.map(|seconds| duration(seconds.0)), STATED);
+    let state = session
+        .provider_status
+        .as_ref()
+        .map_or("no status was stated".to_owned(), |status| format!("from the provider's status “{status}”"));
+    add("State", Some(session.session_state.replace('_', " ")), &state);
+    if session.outcome != "not_applicable" {
+        let flag = if session.is_flagged_unresolved == Some(true) { ", flagged as unresolved" } else { "" };
+        let origin = format!("from completion and flag of the provider{flag}");
+        add("Outcome", Some(session.outcome.clone()), &origin);
+        add("Completed", at(session.completed_at), STATED);
+    }
+    match session.minutes_basis.as_deref() {
+        Some(basis) => {
+            let origin = format!("metered by the provider, by {}", basis.replace('_', " "));
+            add("Minutes", session.minutes_consumed.map(|minutes| short(minutes.0)), &origin);
+        }
+        None => add("Minutes", Some("not applicable".to_owned()), "the provider meters none"),
+    }
+    if session.participant_count.is_some() {
+        add("People", count(session.person_count), "counted from the stored presences");
+        let minutes = session.participant_minutes.map(|minutes| short(minutes.0));
+        add("Participant minutes", minutes, "sum of the lengths of the presences");
+        let class = session.unexplained_minutes_class.as_deref().unwrap_or("none").replace('_', " ");
+        let origin = format!("metered minutes less participant minutes; class: {class}");
+        add("Unexplained minutes", session.unexplained_minutes.map(|minutes| short(minutes.0)), &origin);
+    }
+    if session.message_count.is_some() {
+        add("Messages", count(session.message_count), "counted from the stored messages");
+        let first = session.first_response_seconds.map(|seconds| duration(seconds.0));
+        add("First response", first, "first message of the customer to the first reply");
+    }
+    Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows }
+}
+
+/// Returns the record that the figures come from.
+pub(super) fn record(found: &Provenance, zoned: Zoned) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Record", format!("SHA-256 {}…", found.content_hash)),
+        ("First stored", zoned.second(found.first_seen_at)),
+        ("Last changed here", zoned.second(found.last_changed_at)),
+    ];
+    facts.extend(found.content_run_id.map(|run| ("Fetched by run", run.to_string())));
+    facts.extend(found.fetched_at.map(|at| ("Requested", zoned.second(at))));
+    facts.extend(found.provider_updated_at.map(|at| ("Changed at the provider", zoned.second(at))));
+    facts.extend(found.mapping_version.map(|version| ("Version of the rules", version.to_string())));
+    facts.extend(found.first_missed_at.map(|at| ("Not found since", zoned.second(at))));
+    facts
+}
+
+/// Returns the changes of a session.
+pub(super) fn changes(changes: &[Change], zoned: Zoned) -> Table {
+    let row = |change: &Change| {
+        vec![
+            Cell::text(zoned.second(change.changed_at)),
+            Cell::text(change.field.replace('_', " ")),
+            Cell::text(change.old.clone().unwrap_or_else(|| "unknown".to_owned())),
+            Cell::text(change.new.clone().unwrap_or_else(|| "unknown".to_owned())),
+            Cell::text(change.run_id.to_string()),
+        ]
+    };
+    let head = ["Stored", "Field", "Before", "After", "Run"].map(Cell::text).into();
+    Table { head, rows: changes.iter().map(row).collect() }
+}

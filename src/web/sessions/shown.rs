@@ -1,0 +1,53 @@
+//! What the list and the search have in common: the question to the API, and what is shown of its answer.
+
+use axum::http::Uri;
+
+use crate::api::problem::ApiError;
+use crate::query::search::ExcerptPiece;
+use crate::web::panel::Table;
+use crate::web::reading::Trouble;
+use crate::web::selection::escape;
+use crate::web::visit::Visit;
+
+/// Sessions or texts on one page.
+pub(super) const PAGE: &str = "limit=50";
+
+/// What the page lists.
+pub(super) enum Shown {
+    Sessions(Table),
+    Texts(Vec<FoundItem>),
+    Empty { sentence: String, is_known: bool },
+    Trouble(Trouble),
+}
+
+/// A text that was found.
+pub(super) struct FoundItem {
+    pub(super) at: String,
+    pub(super) address: String,
+    /// Kind of the text, its source, and the person.
+    pub(super) about: Vec<String>,
+    pub(super) excerpt: Vec<ExcerptPiece>,
+}
+
+/// What was read: the items and the cursor of the next page, and the address of the answer.
+pub(super) struct Read {
+    pub(super) shown: Result<(Shown, Option<String>), Trouble>,
+    pub(super) json: String,
+}
+
+/// Returns a value of a closed list as words.
+pub(super) fn words(value: &str) -> String {
+    value.strip_prefix('-').map_or_else(|| value.replace('_', " "), |name| format!("{}, greatest first", words(name)))
+}
+
+/// Returns the query string of the API for this page: range, zone and filters, and the parameters `named`.
+pub(super) fn question(visit: &Visit, named: &[&str], fixed: &str) -> String {
+    let given = named.iter().filter_map(|name| Some((name, visit.selection.get(name)?)));
+    let given: String = given.map(|(name, value)| format!("&{name}={}", escape(value))).collect();
+    visit.selection.question(&format!("{fixed}{given}"))
+}
+
+/// Returns the address of an answer of the API.
+pub(super) fn address(path: &str, question: &str) -> Result<Uri, ApiError> {
+    format!("{path}?{question}").parse().map_err(|_| ApiError::NoSuchPath)
+}

@@ -1,0 +1,50 @@
+//! Instants and lengths of time as a reader sees them, in the zone of the page.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use crate::web::figure::duration;
+use crate::web::visit::Visit;
+
+/// The zone of a page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Zoned {
+    zone: Tz,
+    now: DateTime<Utc>,
+}
+
+impl Zoned {
+    /// Returns the zone of a page; one that is unknown counts as UTC, as the pickers show.
+    pub(crate) fn of(visit: &Visit) -> Self {
+        let named = visit.selection.get("zone").map(|name| name.parse().unwrap_or(Tz::UTC));
+        Self { zone: named.unwrap_or(visit.state.default_zone), now: visit.state.clock.now() }
+    }
+
+    /// Returns the name of the zone.
+    pub(crate) fn name(self) -> &'static str {
+        self.zone.name()
+    }
+
+    /// Writes an instant to the minute.
+    pub(crate) fn minute(self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// Writes an instant to the second.
+    pub(crate) fn second(self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// Writes the time of day to the second.
+    pub(crate) fn clock(self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
+    }
+
+    /// Writes how long ago an instant was, or in how long it will be.
+    pub(crate) fn distance(self, at: DateTime<Utc>) -> String {
+        let seconds = (self.now - at).num_seconds();
+        let length = duration(Decimal::from(seconds.abs()));
+        if seconds < 0 { format!("in {length}") } else { format!("{length} ago") }
+    }
+}

@@ -1,0 +1,133 @@
+//! The page's *Sessions*: the list and the search are answers of the API, and texts are for keys that may read them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use crate::harness::router::*;
+
+const TEXTS: &str = "
+insert into core.messages (source_id, session_id, sent_at, position, sender_role, provider_message_id, body)
+values (3, 31, '2026-11-17 12:01:00Z', 1, 'assistant', 'b', 'We refund <b>all</b> & more');
+insert into core.transcript_segments (source_id, session_id, position, offset_ms, end_offset_ms, started_at, word_count, char_count,
+                                      speaker_id, speaker_label, body)
+values (6, 61, 0, 600000, 1200000, '2026-11-16 10:10Z', 3, 20, 'person-ada', 'Ada', 'About the <i>refund</i>'),
+       (6, 61, 1, 3000000, 3060000, '2026-11-16 10:50Z', 1, 4, 'person-ben', 'Ben', 'Late');
+update core.realtimekit_sessions set meeting_title = 'Weekly <script>alert(1)</script>' where session_id = 61";
+const RANGE: &str = "from=2026-11-10&to=2026-11-21&zone=UTC";
+
+async fn page(api: &Api, path: &str) -> String {
+    let answer = api.send("GET", path, &[]).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
+    for inline in [" style=", "<script>", " onclick="] {
+        assert!(!answer.text.contains(inline), "{path} has {inline}");
+    }
+    answer.text
+}
+
+#[tokio::test]
+async fn the_list_is_that_of_the_api_page_by_page() {
+    let api = Api::in_depth().await;
+    run(&api, TEXTS).await;
+    for filter in ["", "&session_kind=chat", "&outcome=unresolved", "&source=rtk-eu&sort=-minutes_consumed"] {
+        let html = page(&api, &format!("/sessions?{RANGE}{filter}")).await;
+        let answer = api.get(&format!("/v1/sessions?{RANGE}{filter}")).await;
+        let ids = answer["items"].as_array().unwrap().iter().map(|item| format!("\"/sessions/{}?", item["session_id"]));
+        let mut rest = html.as_str();
+        for id in ids {
+            rest = rest.split_once(&id).unwrap_or_else(|| panic!("{filter}: {id} is missing, or out of order")).1;
+        }
+        assert!(!rest.contains("\"/sessions/6"), "{filter}: there is more than the API answers");
+    }
+    // a page of the list continues where the first ends
+    run(
+        &api,
+        "insert into core.sessions (session_id, created_at, started_at, first_seen_at, last_changed_at, source_id, provider,
+                                    session_kind, session_state, outcome, provider_session_id, row_hash, raw_hash)
+         select 1000 + i, timestamptz '2026-11-19Z' + i * interval '1 minute', timestamptz '2026-11-19Z' + i * interval '1 minute',
+                now(), now(), 3, 'konvo', 'chat', 'ended', 'resolved', 'n' || i, '', '' from generate_series(1, 60) i",
+    )
+    .await;
+    let first = page(&api, "/sessions?range=last_2_days&zone=UTC&source=konvo-eu").await;
+    assert_eq!(first.matches("\"/sessions/10").count(), 50);
+    let next = first.split_once("rel=\"next\"").unwrap().0.rsplit_once("href=\"").unwrap().1.trim_end_matches("\" ");
+    let next = next.replace("&#38;", "&").replace("&amp;", "&");
+    let second = page(&api, &next).await;
+    assert_eq!(second.matches("\"/sessions/10").count(), 10);
+    // another filter begins at the first page
+    assert!(!second.contains("name=\"cursor\""), "{second}");
+    let faulty = page(&api, "/sessions?range=soon").await;
+    assert!(faulty.contains("empty error") && faulty.contains("The request is invalid"), "{faulty}");
+    let empty = page(&api, "/sessions?from=2026-11-01&to=2026-11-02&zone=UTC&source=rtk-eu").await;
+    assert!(empty.contains("No sessions in this period; data complete to 2026-11-20 11:50 UTC."), "{empty}");
+}
+
+#[tokio::test]
+async fn a_search_marks_words_and_links_to_the_second() {
+    let api = Api::in_depth().await;
+    run(&api, TEXTS).await;
+    let html = page(&api, &format!("/sessions?{RANGE}&q=refund")).await;
+    assert!(html.contains("<mark>refund</mark>"), "{html}");
+    assert!(!html.contains("<b>all") && html.contains("&#60;b&#62;all&#60;/b&#62; &#38; more"), "{html}");
+    let address = "/sessions/31?at=2026-11-17T12:01:00Z&#38;zone=UTC#at";
+    assert!(html.contains(address), "{html}");
+    let one = page(&api, "/sessions/31?at=2026-11-17T12:01:00Z&zone=UTC").await;
+    let linked = one.split_once("<li id=\"at\" class=\"at\">").unwrap().1;
+    assert!(linked.starts_with("<span>12:01:00</span>"), "{linked}");
+    let none = page(&api, &format!("/sessions?{RANGE}&q=nothing-of-it")).await;
+    assert!(none.contains("No texts with these words in this period"), "{none}");
+    let faulty = page(&api, &format!("/sessions?{RANGE}&q=-refund")).await;
+    assert!(faulty.contains("no word to find"), "{faulty}");
+}
+
+#[tokio::test]
+async fn one_session_shows_people_as_strips_and_where_its_figures_come_from() {
+    let api = Api::in_depth().await;
+    run(&api, TEXTS).await;
+    let html = page(&api, "/sessions/61?zone=Asia/Kathmandu").await;
+    // from 10:00 to 11:00: Ada in two halves, with ten minutes of speech; Ben from a quarter on
+    for part in [
+        "Weekly &#60;script&#62;",
+        "2026-11-16 15:45:00",
+        "<rect class=\"c0\" x=\"0%\" width=\"50%\"",
+        "<rect class=\"c0\" x=\"50%\" width=\"50%\"",
+        "<rect class=\"c1\" x=\"16.67%\" width=\"16.67%\"",
+        "<rect class=\"c0\" x=\"25%\" width=\"75%\"",
+        "About the &#60;i&#62;refund",
+        "metered by the provider, by participant time",
+        "sum of the lengths of the presences",
+        "2 people",
+    ] {
+        assert!(html.contains(part), "`{part}` is missing in {html}");
+    }
+    let chat = page(&api, "/sessions/35").await;
+    assert!(chat.contains("the provider meters none"), "{chat}");
+    assert_eq!(api.send("GET", "/sessions/999", &[]).await.status, 404);
+    assert_eq!(api.send("GET", "/sessions/abc", &[]).await.status, 422);
+}
+
+#[tokio::test]
+async fn p14_texts_and_names_are_shown_only_to_keys_that_may_read_them() {
+    let api = Api::with_keys("").await;
+    sqlx::raw_sql(include_str!("worlds/meetings_world.sql")).execute(api.pool()).await.unwrap();
+    run(&api, TEXTS).await;
+    let plain = api.key(&[Scope::SessionsRead], &[]).await;
+    for path in ["/sessions/61", "/sessions?range=last_7_days", "/sessions?range=last_7_days&q=refund", "/sessions/31"]
+    {
+        let answer = api.send_as(&plain, "GET", path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        for secret in ["Ada", "refund</", "Weekly", "We refund", "crm-17"] {
+            assert!(!answer.text.contains(secret), "{path} shows {secret}: {}", answer.text);
+        }
+    }
+    let refused = api.send_as(&plain, "GET", "/sessions/61").await;
+    assert!(refused.text.contains("<code>content:read</code>"), "{}", refused.text);
+    let reader = api.key(&[Scope::SessionsRead, Scope::ContentRead], &["rtk-eu"]).await;
+    let shown = api.send_as(&reader, "GET", "/sessions/61").await;
+    assert!(shown.text.contains("Ada"), "{}", shown.text);
+    assert_eq!(api.send_as(&reader, "GET", "/sessions/31").await.status, 404);
+    let found = api.send_as(&reader, "GET", &format!("/sessions?{RANGE}&q=refund")).await;
+    assert!(found.text.contains("About the") && !found.text.contains("We refund"), "{}", found.text);
+    api.doors.audit.flush().await;
+    let reads = "select count(*) from analytics.audit where kind = 'read' and status = 200 and target like '/sessions%'
+                    and scope like '%content:read%'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(reads).fetch_one(api.pool()).await.unwrap(), 2);
+}
