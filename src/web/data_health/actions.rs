@@ -17,21 +17,21 @@ use crate::api::sync::control::{ControlParameters, pause_source, resume_source, 
 /// Pauses a source or a stream.
 pub(crate) async fn pause(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
     let (asked, request) = command(request).await?;
-    pause_source(state, slug, asked, request).await?;
+    let _answer = pause_source(state, slug, asked, request).await?;
     Ok(back())
 }
 
 /// Resumes a source or a stream.
 pub(crate) async fn resume(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
     let (asked, request) = command(request).await?;
-    resume_source(state, slug, asked, request).await?;
+    let _answer = resume_source(state, slug, asked, request).await?;
     Ok(back())
 }
 
 /// Requests a run.
 pub(crate) async fn run(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
     let (asked, request) = command(request).await?;
-    start_runs(state, slug, asked, request).await?;
+    let _answer = start_runs(state, slug, asked, request).await?;
     Ok(back())
 }
 

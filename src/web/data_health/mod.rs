@@ -68,7 +68,8 @@ fn is_shown(visit: &Visit, source: &str) -> bool {
 
 async fn streams(visit: &Visit, zoned: Zoned) -> Result<Streams, ApiError> {
     let state = &visit.state;
-    let read = pollers::read(&state.probes, &criteria(state));
+    let criteria = criteria(state);
+    let read = pollers::read(&state.probes, &criteria);
     let Health { service, mut pollers } = probe(state, state.health.probe_timeout, read).await?;
     pollers.retain(|poller| is_shown(visit, &poller.source));
     let mut items = Vec::with_capacity(pollers.len());

@@ -8,6 +8,7 @@ use crate::api::parameters::Asked;
 use crate::api::problem::ApiError;
 use crate::query::availability::{Availability, Parts};
 use crate::query::timeline::{self, EventKey, TimelineEvent};
+use crate::web::selection::escape;
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
 
@@ -41,8 +42,7 @@ pub(super) struct Events {
 
 /// Reads a page of events: from the cursor on, or from a little before the linked instant.
 pub(super) async fn read(visit: &Visit, parts: &Parts, zoned: Zoned) -> Result<Events, ApiError> {
-    let cursor = visit.selection.with("limit", None);
-    let cursor = cursor.get("cursor").map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+    let cursor = visit.selection.get("cursor").map(|cursor| format!("&cursor={}", escape(cursor))).unwrap_or_default();
     let uri: Uri = format!("/?{PAGE}{cursor}").parse().map_err(|_| ApiError::NoSuchPath)?;
     let Asked { given, mut faults } = Asked::<PageParameters>::of(&uri)?;
     // a cursor of the API continues here, and the reverse
