@@ -1039,12 +1039,25 @@ create table core.participant_quality (
 -- characters, so that each part of a text is found as a phrase of pairs. The extension pg_trgm is not needed: not every
 -- server has it.
 
+-- A collation that knows the case of all letters: the locale of a database may know that of ASCII alone. Without one on
+-- the server, that of the database.
+do $$
+declare
+  known text;
+begin
+  select quote_ident(c.collname) into known from pg_collation c
+   where c.collnamespace = 'pg_catalog'::regnamespace and c.collencoding in (-1, pg_char_to_encoding('UTF8'))
+     and lower(c.collname) in ('pg_c_utf8', 'und-x-icu', 'c.utf8', 'c.utf-8', 'en_us.utf8')
+   order by array_position(array['pg_c_utf8', 'und-x-icu', 'c.utf8', 'c.utf-8', 'en_us.utf8'], lower(c.collname)) limit 1;
+  execute 'create collation core.letters from pg_catalog.' || coalesce(known, '"default"');
+end $$;
+
 -- Returns the class of characters that are cut into pairs, for regular expressions.
 create function core.paired_characters() returns text
   language sql immutable parallel safe
   return '[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]';
 
--- Returns a text as the parser of Postgres should see it: in compatibility form, without the marks that would join
+-- Returns a text as the parser of Postgres should see it: in compatibility form and lower case, without the marks that would join
 -- words to a file name, an address, a tag or a signed number, and with pairs of characters. In a text, the last
 -- character of a run stands alone too, so that a query for one character finds it as the beginning of a word.
 create function core.search_text(body text, is_query boolean) returns text
@@ -1054,7 +1067,7 @@ begin
   if octet_length(body) = char_length(body) then
     return translate(body, '/-_@.:<>&+', '          ');
   end if;
-  body := translate(normalize(body, nfkc), '/-_@.:<>&+', '          ');
+  body := lower(translate(normalize(body, nfkc), '/-_@.:<>&+', '          ') collate core.letters);
   if body !~ core.paired_characters() then
     return body;
   end if;

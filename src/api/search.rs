@@ -4,9 +4,9 @@
 
 use axum::extract::OriginalUri;
 use axum::response::Response;
-use chrono::{SecondsFormat, TimeDelta};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use chrono::TimeDelta;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::api::metrics::question::conditions;
 use crate::api::metrics::question::parameters::FieldParameters;
@@ -19,7 +19,6 @@ use crate::api::problem_responses::FindProblems;
 use crate::api::sessions::list::PartParameters;
 use crate::api::state::{ApiState, ForCaller};
 use crate::query::catalog::Source;
-use crate::query::cursor;
 use crate::query::freshness::Freshness;
 use crate::query::range::TimeRange;
 use crate::query::search::{self, Hit, HitKey, HitKind, SearchFilter, Term};
@@ -65,47 +64,6 @@ impl SearchChoice {
     }
 }
 
-/// A text that was found, and where to read on.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundText {
-    /// The text.
-    #[serde(flatten)]
-    pub(crate) hit: Hit,
-    /// Addresses on this server.
-    pub(crate) links: FoundLinks,
-}
-
-/// Addresses of a text that was found.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundLinks {
-    /// The session on the page, at the second of the text.
-    #[schema(example = "/sessions/42?at=2026-11-20T09:01:12Z#at")]
-    pub(crate) page: String,
-    /// The list of the API that has the text, from the text on.
-    #[schema(example = "/v1/sessions/42/messages?cursor=WzEyMzQ1LFswLCIiXV0")]
-    api: String,
-}
-
-impl FoundLinks {
-    fn of(hit: &Hit) -> Self {
-        let (id, at) = (hit.session_id, hit.at.to_rfc3339_opts(SecondsFormat::Secs, true));
-        let before = hit.position - 1;
-        let api = match hit.kind {
-            HitKind::Message => {
-                let cursor = cursor::encode(&format!("messages {id}"), &(before, char::MAX.to_string()));
-                format!("/v1/sessions/{id}/messages?cursor={cursor}")
-            }
-            HitKind::Transcript => {
-                let cursor = cursor::encode(&format!("transcript {id}"), &before);
-                format!("/v1/sessions/{id}/transcript?cursor={cursor}")
-            }
-            HitKind::Summary => format!("/v1/sessions/{id}/summary"),
-            HitKind::Title => format!("/v1/sessions/{id}?titles=true"),
-        };
-        Self { page: format!("/sessions/{id}?at={at}#at"), api }
-    }
-}
-
 /// Search texts
 ///
 /// Words and phrases in messages, transcripts, summaries and titles of meetings, newest first. Words are compared by
@@ -116,7 +74,7 @@ impl FoundLinks {
 #[utoipa::path(
     get, path = "/v1/search", tag = "sessions", params(SearchChoice, FieldParameters, PartParameters, TimeParameters, PageParameters),
     responses(
-        (status = 200, description = "A page of texts. The Link header names the next page.", body = List<FoundText>, example = json!({
+        (status = 200, description = "A page of texts. The Link header names the next page.", body = List<Hit>, example = json!({
             "items": [{
                 "kind": "message", "session_id": 42, "source": "konvo-eu", "provider": "konvo", "session_kind": "chat",
                 "provider_session_id": "chat-8f2", "at": "2026-11-20T09:01:12Z", "offset_seconds": 0, "position": 0,
@@ -146,7 +104,7 @@ pub(crate) async fn search_texts(
 pub(crate) async fn answer(
     state: &ApiState,
     Asked { given, mut faults }: Asked<SearchParameters>,
-) -> Result<List<FoundText>, ApiError> {
+) -> Result<List<Hit>, ApiError> {
     let now = state.clock.now();
     let when = given.time.read(state.default_zone, now, &mut faults);
     let catalog = state.catalog(when.range).await?;
@@ -169,8 +127,7 @@ pub(crate) async fn answer(
         faults.note("q", "no_searched_word", detail);
         return Err(faults.into_error());
     };
-    let (hits, page) = page.cut(hits, |last| KeyInRange::of(Some(range), last.key()));
-    let items: Vec<FoundText> = hits.into_iter().map(|hit| FoundText { links: FoundLinks::of(&hit), hit }).collect();
+    let (items, page) = page.cut(hits, |last| KeyInRange::of(Some(range), last.key()));
     let freshness = Freshness::over(&catalog, &sources, when.range, now);
     Ok(List { items, page, freshness })
 }

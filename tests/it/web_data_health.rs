@@ -8,7 +8,8 @@ async fn each_stream_shows_what_the_api_states() {
     let api = Api::in_depth().await;
     run(
         &api,
-        "insert into ingest.artifact_tasks (session_id, source_id, stream, state, next_try_at, expires_at)
+        "delete from ingest.artifact_tasks;
+         insert into ingest.artifact_tasks (session_id, source_id, stream, state, next_try_at, expires_at)
          values (61, 6, 'transcript', 'available', null, null), (62, 6, 'transcript', 'pending', '2026-11-20 13:00Z', null);
          insert into ingest.backfills (backfill_id, source_id, stream, purpose, state, range_from, range_to, requested_by, created_at,
                                        resumed_at, is_unfiltered)

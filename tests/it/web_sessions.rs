@@ -4,6 +4,7 @@
 use crate::harness::router::*;
 
 const TEXTS: &str = "
+delete from core.transcript_segments; delete from core.session_summaries; delete from core.messages where source_id = 6;
 insert into core.messages (source_id, session_id, sent_at, position, sender_role, provider_message_id, body)
 values (3, 31, '2026-11-17 12:01:00Z', 1, 'assistant', 'b', 'We refund <b>all</b> & more');
 insert into core.transcript_segments (source_id, session_id, position, offset_ms, end_offset_ms, started_at, word_count, char_count,
@@ -94,7 +95,7 @@ async fn one_session_shows_people_as_strips_and_where_its_figures_come_from() {
         "About the &#60;i&#62;refund",
         "metered by the provider, by participant time",
         "sum of the lengths of the presences",
-        "2 people",
+        "3 people in 4 presences",
     ] {
         assert!(html.contains(part), "`{part}` is missing in {html}");
     }
@@ -110,6 +111,7 @@ async fn p14_texts_and_names_are_shown_only_to_keys_that_may_read_them() {
     sqlx::raw_sql(include_str!("worlds/meetings_world.sql")).execute(api.pool()).await.unwrap();
     run(&api, TEXTS).await;
     let plain = api.key(&[Scope::SessionsRead], &[]).await;
+    let reader = api.key(&[Scope::SessionsRead, Scope::ContentRead], &["rtk-eu"]).await;
     for path in ["/sessions/61", "/sessions?range=last_7_days", "/sessions?range=last_7_days&q=refund", "/sessions/31"]
     {
         let answer = api.send_as(&plain, "GET", path).await;
@@ -120,7 +122,6 @@ async fn p14_texts_and_names_are_shown_only_to_keys_that_may_read_them() {
     }
     let refused = api.send_as(&plain, "GET", "/sessions/61").await;
     assert!(refused.text.contains("<code>content:read</code>"), "{}", refused.text);
-    let reader = api.key(&[Scope::SessionsRead, Scope::ContentRead], &["rtk-eu"]).await;
     let shown = api.send_as(&reader, "GET", "/sessions/61").await;
     assert!(shown.text.contains("Ada"), "{}", shown.text);
     assert_eq!(api.send_as(&reader, "GET", "/sessions/31").await.status, 404);

@@ -5,80 +5,25 @@
 //! each text, so that a slice costs what it contains. Texts are personal data.
 
 mod excerpt;
+mod filter;
+mod links;
 mod statement;
 mod terms;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use utoipa::ToSchema;
 
 pub use self::excerpt::ExcerptPiece;
+pub use self::filter::{HitKey, HitKind, SearchFilter};
 pub use self::terms::{SearchFault, Term, parse};
 
 use self::terms::{LanguageQuery, WordQuery};
 
 use crate::query::range::TimeRange;
-use crate::query::sessions::list::SessionFilter;
 use crate::query::{ReadError, reading};
-
-/// Kind of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HitKind {
-    /// Message of a chat, or of the chat of a meeting.
-    Message,
-    /// Utterance of a transcript.
-    Transcript,
-    /// Summary of a session.
-    Summary,
-    /// Title of a meeting.
-    Title,
-}
-
-impl HitKind {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Message, Self::Transcript, Self::Summary, Self::Title];
-
-    /// Returns its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Transcript => "transcript",
-            Self::Summary => "summary",
-            Self::Title => "title",
-        }
-    }
-}
-
-/// Filter of a search.
-#[derive(Debug, Clone)]
-pub struct SearchFilter {
-    /// Texts of these sources.
-    pub source_ids: Vec<i32>,
-    /// Texts of these kinds.
-    pub kinds: Vec<HitKind>,
-    /// Texts of sessions that pass these conditions, which name no sources and no range.
-    pub sessions: SessionFilter,
-    /// Texts of this range.
-    pub range: TimeRange,
-}
-
-/// Sort key of a text, in the order of its fields.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct HitKey {
-    /// Its time.
-    pub at: DateTime<Utc>,
-    /// Number of its session.
-    pub session_id: i64,
-    /// Its kind.
-    pub kind: HitKind,
-    /// Its position in the session.
-    pub position: i32,
-    /// The provider's id of a message; else empty.
-    pub item: String,
-}
 
 /// A text that was found.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -117,6 +62,11 @@ pub struct Hit {
     pub speaker: Option<String>,
     /// The text around the first match, in pieces. Personal.
     pub excerpt: Vec<ExcerptPiece>,
+    /// Address of the session on the page, at the second of the text.
+    #[schema(example = "/sessions/42?at=2026-11-20T09:01:12Z#at")]
+    pub page_link: String,
+    /// Address of the API's list that has the text, from the text on.
+    pub api_link: String,
 }
 
 impl Hit {
@@ -201,16 +151,19 @@ impl Search<'_> {
 
     fn hit(&self, row: &PgRow) -> Result<Hit, sqlx::Error> {
         let item: String = row.try_get("item")?;
+        let (session_id, at, position) = (row.try_get("session_id")?, row.try_get("at")?, row.try_get("position")?);
         Ok(Hit {
             kind: self.kind,
-            session_id: row.try_get("session_id")?,
+            session_id,
+            page_link: links::page(session_id, at),
+            api_link: links::api(self.kind, session_id, position),
             source: row.try_get("source")?,
             provider: row.try_get("provider")?,
             session_kind: row.try_get("session_kind")?,
             provider_session_id: row.try_get("provider_session_id")?,
-            at: row.try_get("at")?,
+            at,
             offset_seconds: row.try_get("offset_seconds")?,
-            position: row.try_get("position")?,
+            position,
             provider_message_id: (self.kind == HitKind::Message).then_some(item),
             sender_role: row.try_get("sender_role")?,
             participant_id: row.try_get("participant_id")?,

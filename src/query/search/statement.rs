@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::range::TimeRange;
 use crate::query::search::excerpt::MARKS;
+use crate::query::search::filter::{HitKey, HitKind, SearchFilter};
 use crate::query::search::terms::{LanguageQuery, WordQuery};
-use crate::query::search::{HitKey, HitKind, SearchFilter};
+
 
 /// The session of a text, for its time.
 const SESSION: &str = "
@@ -28,8 +29,8 @@ select h.*, src.source_slug as source, src.provider, s.session_kind, s.provider_
        coalesce(h.speaker_id, p.person_id, case when h.sender_role = 'user' then s.person_id end) as found_speaker_id,
        coalesce(h.label, p.display_name) as found_label,
        ts_headline(('pg_catalog.' || {language})::regconfig,
-                   translate(h.body, '/-_@.:<>&+' || {marks}, '            '), {wanted}::text::tsquery, {options})
-         as marked
+                   lower(translate(h.body, '/-_@.:<>&+' || {marks}, '            ') collate core.letters),
+                   {wanted}::text::tsquery, {options}) as marked
   from (select x.source_id, x.session_id, x.at, x.position, x.item, left(x.body, 50000) as body, x.sender_role,
                x.provider_participant_id, x.speaker_id, x.label
           from (select t.source_id, t.session_id, {at}::timestamptz as at, {columns}

@@ -2,7 +2,8 @@
 
 use crate::api::parameters::Asked;
 use crate::api::problem::ApiError;
-use crate::api::search::{self, FoundText, SearchParameters};
+use crate::api::search::{self, SearchParameters};
+use crate::query::search::Hit;
 use crate::model::api_key::Scope;
 use crate::web::reading::Reading;
 use crate::web::sessions::list::empty;
@@ -24,19 +25,19 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
         let shown = if list.items.is_empty() {
             empty("texts with these words", &list.freshness, zoned)
         } else {
-            Shown::Texts(list.items.into_iter().map(|found| item(found, zoned)).collect())
+            Shown::Texts(list.items.into_iter().map(|hit| item(hit, zoned)).collect())
         };
         Ok::<_, ApiError>((shown, list.page.next))
     });
     Read { shown: shown.await, json: format!("{PATH}?{asked}") }
 }
 
-fn item(FoundText { hit, links }: FoundText, zoned: Zoned) -> FoundItem {
+fn item(hit: Hit, zoned: Zoned) -> FoundItem {
     let zone = format!("&zone={}#", zoned.name());
     let person = hit.speaker.or(hit.sender_role);
     FoundItem {
         at: zoned.second(hit.at),
-        address: links.page.replacen('#', &zone, 1),
+        address: hit.page_link.replacen('#', &zone, 1),
         about: [Some(words(hit.kind.as_str())), Some(hit.source), person].into_iter().flatten().collect(),
         excerpt: hit.excerpt,
     }

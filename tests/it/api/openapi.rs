@@ -75,7 +75,7 @@ fn every_operation_is_documented() {
             assert!(responses.contains_key("421"), "{method} {path}");
         }
     }
-    assert_eq!(operations, 63);
+    assert_eq!(operations, 64);
     assert_eq!(document["paths"]["/v1/metrics/query"]["x-query"]["$ref"], "#/paths/~1v1~1metrics~1query/post");
     assert_eq!(document["servers"][0]["url"], "/");
     let text = document.to_string();
