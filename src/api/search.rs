@@ -82,8 +82,8 @@ impl SearchChoice {
                 "speaker_id": "5b0c7f5f2c1f4b0e", "speaker": null,
                 "excerpt": [{"text": "Where is my ", "is_match": false}, {"text": "refund", "is_match": true},
                             {"text": "?", "is_match": false}],
-                "links": {"page": "/sessions/42?at=2026-11-20T09:01:12Z#at",
-                          "api": "/v1/sessions/42/messages?cursor=WzEyMzQ1LFstMSwiIl1d"}
+                "page_link": "/sessions/42?at=2026-11-20T09:01:12Z#at",
+                "api_link": "/v1/sessions/42/messages?cursor=WzEyMzQ1LFstMSwiIl1d"
             }],
             "page": {"has_more": false, "next": null},
             "freshness": crate::api::freshness::example()

@@ -11,7 +11,6 @@ use crate::query::search::excerpt::MARKS;
 use crate::query::search::filter::{HitKey, HitKind, SearchFilter};
 use crate::query::search::terms::{LanguageQuery, WordQuery};
 
-
 /// The session of a text, for its time.
 const SESSION: &str = "
                   join core.sessions s on s.source_id = t.source_id and s.session_id = t.session_id";

@@ -3,8 +3,8 @@
 use crate::api::parameters::Asked;
 use crate::api::problem::ApiError;
 use crate::api::search::{self, SearchParameters};
-use crate::query::search::Hit;
 use crate::model::api_key::Scope;
+use crate::query::search::Hit;
 use crate::web::reading::Reading;
 use crate::web::sessions::list::empty;
 use crate::web::sessions::shown::{FoundItem, PAGE, Read, Shown, address, question, words};

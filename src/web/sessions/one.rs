@@ -93,7 +93,7 @@ async fn people(visit: &Visit, reading: &Reading, session: &Session, parts: &Par
         let people = participants::list(pool, parts, None, MOST_PEOPLE).await?;
         Ok::<_, ApiError>((people, transcripts::segments(pool, parts, None, Some(MOST_UTTERANCES)).await?))
     });
-    let panel = |state| Panel::new("people", "People", state).wide();
+    let panel = |state| Panel { is_wide: true, ..Panel::new("people", "People", state) };
     match read.await {
         Err(trouble) => panel(State::Trouble(trouble)),
         Ok((people, _)) if people.is_empty() => {
