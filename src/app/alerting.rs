@@ -25,7 +25,7 @@ use crate::config::AlertConfig;
 use crate::db::{Departures, WriteState};
 use crate::failpoint;
 use crate::model::alert::{AlertLimit, AlertProgress, AlertStep, Held, follow_budget, follow_threshold};
-use crate::query::pollers::HealthReads;
+
 use crate::query::number::Number;
 use crate::query::zones::Zones;
 use crate::store::StoreError;
