@@ -27,6 +27,7 @@ use crate::failpoint;
 use crate::model::alert::{AlertLimit, AlertProgress, AlertStep, Held, follow_budget, follow_threshold};
 
 use crate::query::number::Number;
+use crate::query::pollers::HealthReads;
 use crate::query::zones::Zones;
 use crate::store::StoreError;
 use crate::store::alert::{self, ClaimedAlert, Evaluation, Incident};

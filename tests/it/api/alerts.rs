@@ -103,7 +103,11 @@ impl Watched {
     }
 
     async fn alert(&self) -> Value {
-        let api = Api { router: router(self.instance().1), db: None, ..Api::over(self.api.pool().clone()) };
+        let api = Api {
+            router: router(self.instance().1, tributary::web::pages()),
+            db: None,
+            ..Api::over(self.api.pool().clone())
+        };
         api.get("/v1/alerts").await["items"][0].clone()
     }
 
@@ -267,7 +271,7 @@ async fn the_receiver_can_be_tested_and_check_names_alerts_that_cannot_be_asked(
     let config = parse_config(&watched.toml, &watched.environment).unwrap();
     let database = watched.api.db.as_ref().unwrap().options.clone();
     let app = App::new(config, Some(database), watched.api.clock.clone(), Arc::new(Dice::seeded(7))).unwrap();
-    let lines = checking::check(&app).await.unwrap();
+    let lines = checking::check(&app, |_| ()).await.unwrap();
     let of = |name: &str| lines.iter().find(|line| line.subject == format!("alert {name}")).unwrap();
     for (number, (query, detail)) in faulty.iter().enumerate() {
         let line = of(&format!("faulty-{number}"));
@@ -295,7 +299,7 @@ async fn a_key_limited_to_sources_sees_the_alerts_of_these_alone() {
     let state =
         state(watched.api.pool().clone(), "[server]\nauth = \"keys\"", Memory::off(), watched.api.clock.clone());
     state.alerts.replace(&parse_config(&watched.toml, &watched.environment).unwrap().alerts);
-    let api = Api { router: router(state), db: None, ..Api::over(watched.api.pool().clone()) };
+    let api = Api { router: router(state, tributary::web::pages()), db: None, ..Api::over(watched.api.pool().clone()) };
     let key = async |sources: &'static [&'static str]| watched.api.key(&[Scope::MetricsRead], sources).await;
     // a key that is made later would be known within two seconds
     let keys = [key(&[]).await, key(&["konvo-eu", "rtk-prod"]).await, key(&["rtk-prod"]).await];
