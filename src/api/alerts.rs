@@ -118,7 +118,7 @@ impl Alert {
         (status = 200, description = "The alerts.", body = AlertList, example = json!({
             "items": [{
                 "name": "minutes-of-november", "query": "metrics=minutes_consumed&source=rtk-prod", "above": null, "below": null,
-                "monthly_budget": 100000, "levels_percent": [80, 100], "is_firing": true, "evaluated_at": "2026-11-20T10:42:07Z",
+                "monthly_budget": 100_000, "levels_percent": [80, 100], "is_firing": true, "evaluated_at": "2026-11-20T10:42:07Z",
                 "last": {"bucket_start": "2026-11-01T00:00:00Z", "bucket_end": "2026-12-01T00:00:00Z", "value": 81200.5},
                 "not_evaluated": {"bucket_start": "2026-11-01T00:00:00Z", "reason": "in_progress"},
                 "incidents": []

@@ -57,7 +57,7 @@ pub struct Hinted {
     pub streams: Vec<Stream>,
     /// Number of this try, from 1.
     pub attempts: i32,
-    hinted_at: DateTime<Utc>,
+    received_at: DateTime<Utc>,
 }
 
 /// Stores a hint, unless the same webhook came before.
@@ -157,7 +157,7 @@ pub async fn claim(pool: &PgPool, source_id: SourceId, now: DateTime<Utc>) -> Re
     let hinted = rows.into_iter().filter_map(|row| {
         let streams = row.streams.iter().filter_map(|name| Stream::parse(name)).collect();
         let session = ProviderRecordId::parse(&row.provider_session_id).ok()?;
-        Some(Hinted { session, streams, attempts: row.attempts, hinted_at: row.hinted_at })
+        Some(Hinted { session, streams, attempts: row.attempts, received_at: row.hinted_at })
     });
     Ok(hinted.collect())
 }
@@ -197,7 +197,7 @@ pub async fn postpone(
               where source_id = $1 and provider_session_id = $2 and hinted_at = $3",
             source_id.0,
             hinted.session.as_str(),
-            hinted.hinted_at,
+            hinted.received_at,
             retry_at,
         )
         .execute(&mut *tx)
@@ -216,7 +216,7 @@ async fn end(tx: &mut sqlx::PgConnection, source_id: SourceId, hinted: &Hinted) 
         "delete from ingest.session_hints where source_id = $1 and provider_session_id = $2 and hinted_at = $3",
         source_id.0,
         hinted.session.as_str(),
-        hinted.hinted_at,
+        hinted.received_at,
     )
     .execute(&mut *tx)
     .await

@@ -18,7 +18,8 @@ pub(crate) struct Asset {
 
 impl Asset {
     fn new(stem: &str, extension: &str, media_type: &'static str, body: &'static str) -> Self {
-        let digits: String = Sha256::digest(body).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let hash = Sha256::digest(body);
+        let digits = hash.iter().take(6).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         Self { name: format!("{stem}.{digits}.{extension}"), media_type, body }
     }
 

@@ -109,7 +109,7 @@ pub(crate) fn reason_text(reason: &str) -> &str {
 
 /// Writes a number with as many digits as its size needs.
 pub(crate) fn short(number: Decimal) -> String {
-    grouped(number, if number.abs() < Decimal::from(FEW) { 1 } else { 0 })
+    grouped(number, u32::from(number.abs() < Decimal::from(FEW)))
 }
 
 /// Writes a number with at most `digits` after the point, its whole part in groups of three.

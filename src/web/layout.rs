@@ -165,12 +165,8 @@ pub(crate) struct Notice<'a> {
     pub(crate) detail: &'a str,
     /// Id of the request in the log.
     pub(crate) request_id: &'a str,
-}
-
-impl Notice<'_> {
-    fn style(&self) -> String {
-        STYLE.address()
-    }
+    /// Address of the style sheet.
+    pub(crate) style: String,
 }
 
 /// Adds the policy of the browser to every response of the page.

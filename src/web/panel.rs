@@ -148,12 +148,11 @@ impl Panel {
             Ok(answered) => answered,
             Err(trouble) => return Self::new(id, title, State::Trouble(trouble.clone())),
         };
-        let (state, shown) = match answered.emptiness(what) {
-            Some(state) => (state, Shown::default()),
-            None => {
-                let mut shown = show(answered);
-                (State::Figure(std::mem::take(&mut shown.figure)), shown)
-            }
+        let (state, shown) = if let Some(state) = answered.emptiness(what) {
+            (state, Shown::default())
+        } else {
+            let mut shown = show(answered);
+            (State::Figure(std::mem::take(&mut shown.figure)), shown)
         };
         Self {
             caption: shown.caption,

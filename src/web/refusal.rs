@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::problem::{Problem, Reported};
 use crate::api::request_id::RequestId;
+use crate::web::assets::STYLE;
 use crate::web::layout::Notice;
 use crate::web::respond::{page, rendered};
 use crate::web::selection::escape;
@@ -33,7 +34,8 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
 
 /// Returns the page of a problem.
 fn of_problem(problem: &Problem) -> Response {
-    let notice = Notice { title: problem.title, detail: &problem.detail, request_id: &problem.instance };
+    let notice =
+        Notice { title: problem.title, detail: &problem.detail, request_id: &problem.instance, style: STYLE.address() };
     let mut response = match rendered(&notice) {
         Ok(html) => page(html),
         Err(error) => return error.into_response(),

@@ -41,7 +41,7 @@ pub(crate) async fn form(Extension(doors): Extension<Arc<Doors>>, visit: Visit) 
         return Ok(Redirect::to(&next).into_response());
     }
     let ended = visit.selection.get("ended").map(|_| "The session has ended.".to_owned());
-    shown(&visit, SignIn { next, refusal: ended }, StatusCode::OK)
+    shown(&visit, &SignIn { next, refusal: ended }, StatusCode::OK)
 }
 
 /// Signs in.
@@ -65,7 +65,7 @@ pub(crate) async fn sign_in(
             let problem = error.of_part(&visit.request_id);
             let refusal = Some(format!("{}. {}", problem.title, problem.detail));
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNAUTHORIZED);
-            shown(&visit, SignIn { next, refusal }, status)
+            shown(&visit, &SignIn { next, refusal }, status)
         }
         Err(error) => Err(error),
     }
@@ -99,8 +99,8 @@ fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
     response
 }
 
-fn shown(visit: &Visit, form: SignIn, status: StatusCode) -> Result<Response, ApiError> {
-    let html = rendered(&Layout::of(visit, Section::SignIn, None, rendered(&form)?))?;
+fn shown(visit: &Visit, form: &SignIn, status: StatusCode) -> Result<Response, ApiError> {
+    let html = rendered(&Layout::of(visit, Section::SignIn, None, rendered(form)?))?;
     let mut response = page(html);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

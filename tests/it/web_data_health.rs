@@ -1,5 +1,4 @@
 //! The page's *Data health*: states, lags and runs as the API states them, and the forms of operators.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::harness::router::*;
 

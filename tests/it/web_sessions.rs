@@ -1,5 +1,4 @@
 //! The page's *Sessions*: the list and the search are answers of the API, and texts are for keys that may read them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::harness::router::*;
 

@@ -20,11 +20,11 @@ impl Metric {
         conditions.extend(self.about.map(Expr::unqualified));
         let mut formula = self.formula.to_owned();
         if !conditions.is_empty() {
-            formula.push_str(&format!(", of {} where {}", self.grain.as_str(), conditions.join(" and ")));
+            formula = format!("{formula}, of {} where {}", self.grain.as_str(), conditions.join(" and "));
         }
         let unknown = self.unknown_conditions();
         if !unknown.is_empty() {
-            formula.push_str(&format!("; unknown: {}", unknown.join("; or ")));
+            formula = format!("{formula}; unknown: {}", unknown.join("; or "));
         }
         formula
     }

@@ -116,8 +116,9 @@ fn join(terms: &[Term], queries: Vec<String>) -> Option<WordQuery> {
     let (excluded, wanted): (Vec<_>, Vec<_>) = queries.partition(|(term, _)| term.is_excluded);
     let wanted: Vec<String> = wanted.into_iter().map(|(_, query)| format!("({query})")).collect();
     let wanted = (!wanted.is_empty()).then(|| wanted.join(" & "))?;
-    let excluded: String = excluded.into_iter().map(|(_, query)| format!(" & !({query})")).collect();
-    Some(WordQuery { whole: format!("{wanted}{excluded}"), wanted })
+    let excluded = excluded.into_iter().map(|(_, query)| query);
+    let whole = excluded.fold(wanted.clone(), |whole, query| format!("{whole} & !({query})"));
+    Some(WordQuery { wanted, whole })
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl<'a> Along<'a> {
     pub(super) fn is_doubtful(&self, at: usize) -> bool {
         use BucketStatus::{AwaitingSync, HasGap};
         let of_status = |series: &&Series| matches!(series.status.get(at), Some(Some(AwaitingSync | HasGap)));
-        self.series.iter().any(|series| is_unknown(Self::reason(series, at)) || of_status(&series))
+        self.series.iter().any(|series| is_unknown(Self::reason(series, at)) || of_status(series))
     }
 
     /// Returns the values of a bucket in words.

@@ -36,7 +36,7 @@ struct SessionPage {
     figures: Table,
     people: Panel,
     content: Result<Content, Trouble>,
-    record: Result<(Vec<(&'static str, String)>, Table), Trouble>,
+    record: Result<Record, Trouble>,
     /// Address of the events that follow.
     next: Option<String>,
     /// Address of the first events; `None`: they are shown.
@@ -44,6 +44,9 @@ struct SessionPage {
     json: String,
     zone: &'static str,
 }
+
+/// Where each figure comes from, and the changes.
+type Record = (Vec<(&'static str, String)>, Table);
 
 /// What was said and written.
 struct Content {

@@ -43,8 +43,8 @@ pub(super) fn words(value: &str) -> String {
 /// Returns the query string of the API for this page: range, zone and filters, and the parameters `named`.
 pub(super) fn question(visit: &Visit, named: &[&str], fixed: &str) -> String {
     let given = named.iter().filter_map(|name| Some((name, visit.selection.get(name)?)));
-    let given: String = given.map(|(name, value)| format!("&{name}={}", escape(value))).collect();
-    visit.selection.question(&format!("{fixed}{given}"))
+    let question = given.fold(fixed.to_owned(), |asked, (name, value)| format!("{asked}&{name}={}", escape(value)));
+    visit.selection.question(&question)
 }
 
 /// Returns the address of an answer of the API.

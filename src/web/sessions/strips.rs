@@ -33,7 +33,7 @@ struct Strip {
 #[derive(Template)]
 #[template(path = "strips.html")]
 struct Strips {
-    strips: Vec<Strip>,
+    people: Vec<Strip>,
     from: String,
     to: String,
 }
@@ -84,7 +84,7 @@ pub(super) fn draw(
         by_person.entry(key).or_default().push(one);
     }
     let strips = order.iter().filter_map(|key| by_person.get(key)).map(|own| strip(own, spoken, span, zoned)).collect();
-    let strips = Strips { strips, from: zoned.clock(span.from), to: zoned.clock(span.to) };
+    let strips = Strips { people: strips, from: zoned.clock(span.from), to: zoned.clock(span.to) };
     let caption = format!(
         "{} people in {} presences from {} to {} {}; bright parts: speech.",
         order.len(),

@@ -51,7 +51,7 @@ impl Service {
             runtime.unwrap().block_on(served).unwrap();
         });
         let service = Self { world, base, http: client(), _stops: [api, stop.drop_guard()], _provider: provider };
-        service.until("live", Duration::from_secs(60)).await;
+        service.until("live", Duration::from_mins(1)).await;
         assert!(feed.replace(meeting(
             "m",
             started,

@@ -74,12 +74,10 @@ async fn texts_are_found_by_word_phrase_language_and_script() {
         ("q=refund&provider=realtimekit&kind=transcript&speaker_id=person-ada", vec!["transcript 61 0"]),
         ("q=refund&outcome=unresolved", vec![]),
     ] {
-        let query: String = query
-            .chars()
-            .map(|c| {
-                if c.is_ascii() { c.to_string() } else { c.to_string().bytes().map(|b| format!("%{b:02X}")).collect() }
-            })
-            .collect();
+        let query = query.bytes().fold(String::new(), |encoded, byte| match byte {
+            0..128 => format!("{encoded}{}", char::from(byte)),
+            _ => format!("{encoded}%{byte:02X}"),
+        });
         assert_eq!(found(&api, &query).await, expected, "{query}");
     }
 }

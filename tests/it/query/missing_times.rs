@@ -139,12 +139,15 @@ async fn a_session_of_which_one_row_lacks_its_time_is_not_covered() {
     assert_eq!(coverage("messages").await, (5, 1, 4));
 }
 
+/// Session, row, time, contribution and unknown count of a listed row.
+type Listed<'a> = (i64, Option<&'a str>, &'a str, i64, Option<i64>);
+
 #[tokio::test]
 async fn a_row_without_a_time_is_listed_where_its_session_began() {
     let world = missing_world().await;
     let api = world.api().await;
     let rows = api.ok(&format!("/v1/metrics/rows?metrics=messages&{MAY}")).await;
-    let rows: Vec<(i64, Option<&str>, &str, i64, Option<i64>)> = rows["items"]
+    let rows: Vec<Listed> = rows["items"]
         .as_array()
         .expect("rows")
         .iter()
