@@ -60,11 +60,10 @@ impl State {
 pub struct Availability {
     /// Whether the part is available.
     pub availability: State,
-    /// Result of the last try: `not_found`, `no_link`, `link_dead`, `zero_bytes`, `file_cut`, `incomplete` and
-    /// others; null: no problem, or not tried.
+    /// Result of the last try, such as `no_link` or `file_cut`; null: no problem, or not tried.
     #[schema(example = "not_found")]
     pub reason: Option<String>,
-    /// Time at which the part is tried next; null: no further try is planned.
+    /// Time of the next try; null: none is planned.
     pub next_try_at: Option<DateTime<Utc>>,
 }
 

@@ -4,6 +4,7 @@
 //! the registry. The page is part of the program and loads nothing from elsewhere, so that it works without internet
 //! access.
 
+mod repeated;
 pub(crate) mod types;
 mod words;
 
@@ -74,6 +75,7 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     for (name, schema) in &mut components.schemas {
         types::flatten(schema, &all);
         types::refer_to_lists(name, schema);
+        repeated::leave_to_type(schema);
     }
     let mut uses: BTreeMap<String, Vec<(Parameter, String)>> = BTreeMap::new();
     for operation in document.paths.paths.values_mut().flat_map(operations) {
@@ -107,6 +109,7 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
             }
         }
     }
+    repeated::share_examples(&mut document);
     document
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct FigureChoice {
     #[param(example = false)]
     include_deleted: Option<String>,
     /// Bucket in which a session across several buckets counts. Default: `start`. Messages, joins and completions
-    /// count where they happened.
+    /// count where they happened. With `end`, sessions without an end are in `unknown_count` where they began.
     #[param(example = "start")]
     attribution: Option<String>,
 }

@@ -59,7 +59,12 @@ fn every_operation_is_documented() {
             let (_, success) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
             let example = match path.as_str() {
                 "/metrics" => &success["content"]["text/plain; version=0.0.4; charset=utf-8"]["example"],
-                _ => &success["content"]["application/json"]["example"],
+                _ => match &success["content"]["application/json"] {
+                    shared if shared["examples"].is_object() => {
+                        &resolved(&document, &shared["examples"]["response"])["value"]
+                    }
+                    own => &own["example"],
+                },
             };
             assert!(example.is_object() || (path == "/metrics" && text(example)), "{method} {path}");
             assert!(responses.contains_key("422") && responses.contains_key("500"), "{method} {path}");
@@ -82,7 +87,7 @@ fn every_operation_is_documented() {
     assert_eq!(document["paths"]["/v1/metrics/query"]["x-query"]["$ref"], "#/paths/~1v1~1metrics~1query/post");
     assert_eq!(document["servers"][0]["url"], "/");
     let text = document.to_string();
-    for kind in ["schemas", "responses", "parameters"] {
+    for kind in ["schemas", "responses", "parameters", "examples"] {
         for reference in text.split(&format!("#/components/{kind}/")).skip(1) {
             let name = reference.split('"').next().unwrap();
             assert!(document["components"][kind][name].is_object(), "{name} is not described");

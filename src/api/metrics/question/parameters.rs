@@ -82,8 +82,7 @@ pub(crate) struct ShapeParameters {
     /// `true`: sessions that no longer exist at the provider count.
     #[param(example = false)]
     include_deleted: Option<String>,
-    /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
-    /// up to an earlier time, the response is a 503.
+    /// Largest allowed age of the data, an ISO 8601 duration; of older data the response is a 503.
     #[param(example = "PT15M")]
     require_fresh: Option<String>,
 }

@@ -45,8 +45,7 @@ request_body! {
         /// True: the response has the titles of meetings; only for keys with `content:read`.
         #[schema(required = false, example = false)]
         titles: bool,
-        /// Largest allowed age of the data, an ISO 8601 duration. If a stream behind the response is complete only
-        /// up to an earlier time, the response is a 503.
+        /// Largest allowed age of the data, an ISO 8601 duration; of older data the response is a 503.
         #[schema(required = false, example = "PT15M")]
         require_fresh: String,
         /// Instant as of whose knowledge the values are computed; only for metrics with `is_kept` in `/v1/metrics`.

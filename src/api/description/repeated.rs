@@ -1,0 +1,54 @@
+//! What several parts of the description repeat stands once: examples as components, and no words beside a reference to
+//! a type that says the same of itself. A longer description is one that fewer programs and people read whole.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, Schema};
+
+use super::operations;
+
+/// Types whose fields mean the same wherever they occur.
+const ALIKE: [&str; 2] = ["#/components/schemas/Freshness", "#/components/schemas/Page"];
+
+/// Makes each example of several responses a component.
+pub(super) fn share_examples(document: &mut OpenApi) {
+    let mut named: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let id = operation.operation_id.clone().unwrap_or_default();
+        for content in operation.responses.responses.values_mut().flat_map(contents) {
+            let Some(example) = &content.example else { continue };
+            named.entry(example.to_string()).or_insert_with(|| (id.clone(), 0)).1 += 1;
+        }
+    }
+    named.retain(|_, (_, uses)| *uses > 1);
+    let components = document.components.get_or_insert_default();
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        for content in operation.responses.responses.values_mut().flat_map(contents) {
+            let Some(example) = &content.example else { continue };
+            let Some((name, _)) = named.get(&example.to_string()) else { continue };
+            let shared = ExampleBuilder::new().value(content.example.take()).build();
+            components.examples.insert(name.clone(), RefOr::T(shared));
+            let reference = RefOr::Ref(Ref::new(format!("#/components/examples/{name}")));
+            content.examples.insert("response".to_owned(), reference);
+        }
+    }
+}
+
+fn contents(response: &mut RefOr<Response>) -> Vec<&mut Content> {
+    let RefOr::T(response) = response else { return Vec::new() };
+    let contents = response.content.values_mut();
+    contents.filter_map(|content| if let RefOr::T(content) = content { Some(content) } else { None }).collect()
+}
+
+/// Leaves out the words beside references to types whose fields mean the same everywhere.
+pub(super) fn leave_to_type(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for property in object.properties.values_mut() {
+        if let RefOr::Ref(reference) = property
+            && ALIKE.contains(&reference.ref_location.as_str())
+        {
+            reference.description.clear();
+        }
+    }
+}
