@@ -110,6 +110,7 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
         }
     }
     repeated::share_examples(&mut document);
+    repeated::leave_out_unused(&mut document);
     document
 }
 

@@ -16,15 +16,16 @@ pub(super) fn share_examples(document: &mut OpenApi) {
     let mut named: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         let id = operation.operation_id.clone().unwrap_or_default();
-        for content in operation.responses.responses.values_mut().flat_map(contents) {
+        for (media_type, content) in operation.responses.responses.values_mut().flat_map(contents) {
             let Some(example) = &content.example else { continue };
-            named.entry(example.to_string()).or_insert_with(|| (id.clone(), 0)).1 += 1;
+            let name = || if media_type == "application/json" { id.clone() } else { format!("{id}_as_table") };
+            named.entry(example.to_string()).or_insert_with(|| (name(), 0)).1 += 1;
         }
     }
     named.retain(|_, (_, uses)| *uses > 1);
     let components = document.components.get_or_insert_default();
     for operation in document.paths.paths.values_mut().flat_map(operations) {
-        for content in operation.responses.responses.values_mut().flat_map(contents) {
+        for (_, content) in operation.responses.responses.values_mut().flat_map(contents) {
             let Some(example) = &content.example else { continue };
             let Some((name, _)) = named.get(&example.to_string()) else { continue };
             let shared = ExampleBuilder::new().value(content.example.take()).build();
@@ -35,10 +36,19 @@ pub(super) fn share_examples(document: &mut OpenApi) {
     }
 }
 
-fn contents(response: &mut RefOr<Response>) -> Vec<&mut Content> {
+fn contents(response: &mut RefOr<Response>) -> Vec<(&String, &mut Content)> {
     let RefOr::T(response) = response else { return Vec::new() };
-    let contents = response.content.values_mut();
-    contents.filter_map(|content| if let RefOr::T(content) = content { Some(content) } else { None }).collect()
+    let contents = response.content.iter_mut();
+    contents
+        .filter_map(|(name, content)| if let RefOr::T(content) = content { Some((name, content)) } else { None })
+        .collect()
+}
+
+/// Leaves out types that nothing refers to any longer, since their fields became those of other types.
+pub(super) fn leave_out_unused(document: &mut OpenApi) {
+    let text = serde_json::to_string(document).unwrap_or_default();
+    let components = document.components.get_or_insert_default();
+    components.schemas.retain(|name, _| text.contains(&format!("/schemas/{name}\"")));
 }
 
 /// Leaves out the words beside references to types whose fields mean the same everywhere.
