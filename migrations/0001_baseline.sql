@@ -1081,9 +1081,9 @@ create function core.paired_characters() returns text
   language sql immutable parallel safe
   return '[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]';
 
--- Returns a text as the parser of Postgres should see it: in compatibility form and lower case, without the marks that would join
--- words to a file name, an address, a tag or a signed number, and with pairs of characters. In a text, the last
--- character of a run stands alone too, so that a query for one character finds it as the beginning of a word.
+-- Returns a text as the parser of Postgres should see it: in compatibility form and lower case, without the marks that
+-- would join words to a file name, an address, a tag or a signed number, and with pairs of characters. In a text, the
+-- last character of a run stands alone too, so that a query for one character finds it as the beginning of a word.
 create function core.search_text(body text, is_query boolean) returns text
   language plpgsql immutable parallel safe strict
 as $$

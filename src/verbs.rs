@@ -216,18 +216,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
 
 async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
     let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
-    let text = format!(
-        "removed {} superseded raw records, {} runs, {} calls, {} comparisons, {} plans of reconciliations, {} entries of \
-         the audit log; erased the content of {} sessions\n",
-        pruned.raw_records,
-        pruned.runs,
-        pruned.actions,
-        pruned.comparisons,
-        pruned.reconciliations,
-        pruned.audit_entries,
-        pruned.erased_sessions
-    );
-    say(&if args.json { replay_verb::json(&pruned)? } else { text })?;
+    say(&if args.json { replay_verb::json(&pruned)? } else { pruning::in_words(&pruned) })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -45,6 +45,17 @@ pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pr
     Ok(pruned)
 }
 
+/// Returns what was deleted, in words.
+pub fn in_words(pruned: &Pruned) -> String {
+    let Pruned { raw_records, runs, actions, comparisons, reconciliations, audit_entries, erased_sessions, .. } =
+        pruned;
+    format!(
+        "removed {raw_records} superseded raw records, {runs} runs, {actions} calls, {comparisons} comparisons, \
+         {reconciliations} plans of reconciliations, {audit_entries} entries of the audit log; erased the content of \
+         {erased_sessions} sessions\n"
+    )
+}
+
 /// Deletes expired data once a day, until stopped.
 pub(super) fn daily(app: &App, people: People, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
     let clock = Arc::clone(&app.clock);

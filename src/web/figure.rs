@@ -1,7 +1,7 @@
 //! Numbers as readers see them: grouped digits, units, and words where there is no number.
 //!
-//! Only digits that a reader cannot use are cut; the exact digits of the API stand beside each number. Zero, unknown and
-//! not applicable have different words.
+//! Only digits that a reader cannot use are cut; the exact digits of the API stand beside each number. Zero, unknown
+//! and not applicable have different words.
 
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};

@@ -5,11 +5,11 @@
 //! cannot differ; templates only write it. This module holds no SQL and decides no value.
 //!
 //! To add a section: a file with `pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError>`, a template
-//! beside the others, a row in [`layout::Section`], and a route in [`pages`]. A handler opens a [`reading::Reading`], gets
-//! the data of its panels from it (`metrics` for all queries at once, `part` for another read with its scopes), turns
-//! each result into a [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. A section of metrics
-//! alone is data ([`figures`]). Links between sections come from
-//! [`selection::Selection`], which also holds a section's own parameters.
+//! beside the others, a row in [`layout::Section`], and a route in [`pages`]. A handler opens a [`reading::Reading`],
+//! gets the data of its panels from it (`metrics` for all queries at once, `part` for another read with its scopes),
+//! turns each result into a [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. A section of
+//! metrics alone is data ([`figures`]). Links between sections come from [`selection::Selection`], which also holds a
+//! section's own parameters.
 
 mod assets;
 mod card;

@@ -175,16 +175,14 @@ pub(crate) async fn estimate(state: &ApiState, body: &Value) -> Result<CostEstim
     let currency = |cards: &[RateCard]| cards.first().map(|card| card.currency.clone());
     let (current_currency, scenario_currency) = (currency(&actual), currency(&question.cards));
     let (current_sum, scenario_sum) = (sum(&current.lines), sum(&scenario.lines));
-    let is_one = current_currency == scenario_currency;
-    let difference = scenario_sum.zip(current_sum).filter(|_| is_one).map(|(one, other)| one - other);
-    let now = state.clock.now();
+    let both = scenario_sum.zip(current_sum).filter(|_| current_currency == scenario_currency);
     Ok(CostEstimate {
         scenario: question.scenario,
         currency: scenario_currency,
         scenario_cost: scenario_sum.map(Number),
         current_currency,
         current_cost: current_sum.map(Number),
-        difference: difference.map(Number),
+        difference: both.map(|(one, other)| Number(one - other)),
         unpriced_minutes: unpriced(&scenario.lines),
         current_unpriced_minutes: unpriced(&current.lines),
         unknown_count: scenario.unknown_count,
@@ -195,7 +193,7 @@ pub(crate) async fn estimate(state: &ApiState, body: &Value) -> Result<CostEstim
             zone: question.zone.name(),
             sources: question.sources.iter().map(|source| source.source.clone()).collect(),
         },
-        freshness: Freshness::over(&catalog, &question.sources, Some(question.range), now),
+        freshness: Freshness::over(&catalog, &question.sources, Some(question.range), state.clock.now()),
     })
 }
 
@@ -245,22 +243,21 @@ impl<'a> Question<'a> {
         told.note_unknown_fields(object, EstimateRequest::FIELDS);
         let request = EstimateRequest::of(object, "");
         let when = time(&request, &mut told).read(state.default_zone, state.clock.now(), &mut told);
-        let ends = [&request.from, &request.to, &request.range];
-        if when.range.is_none() && ends.iter().all(|given| given.value.is_none()) {
+        if when.range.is_none() && [&request.from, &request.to, &request.range].iter().all(|end| end.value.is_none()) {
             told.note("range", "missing_field", "Give a `range` such as \"previous_month\", or `from` and `to`.");
         }
         let sources = sources(catalog, &request.sources, &mut told);
-        let scenario =
-            text("scenario", request.scenario.value.as_ref(), Some("what-if"), &mut told).unwrap_or_default();
+        let named = request.scenario.value.as_ref();
+        let scenario = text("scenario", named, Some("what-if"), &mut told).unwrap_or_default();
         let mut faults = Vec::new();
         let cards = if let Some(list) = &request.cards.value {
             CardReader { catalog, zone: when.zone, scenario: &scenario, may_name_others: false }.read(list, &mut faults)
         } else {
             let stored: BTreeSet<&str> = standing.iter().map(|card| card.scenario.as_str()).collect();
-            if request.scenario.not_null().is_none() && !stored.contains(scenario.as_str()) {
-                told.note("cards", "missing_field", "Give `cards`, or the `scenario` of stored ones.");
-            } else if !stored.contains(scenario.as_str()) {
-                told.note_unknown("scenario", "no_cards", &scenario, stored);
+            match request.scenario.not_null() {
+                _ if stored.contains(scenario.as_str()) => {}
+                Some(_) => told.note_unknown("scenario", "no_cards", &scenario, stored),
+                None => told.note("cards", "missing_field", "Give `cards`, or the `scenario` of stored ones."),
             }
             standing.iter().filter(|card| card.scenario == scenario).cloned().collect()
         };

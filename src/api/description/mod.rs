@@ -20,9 +20,10 @@ use serde_json::ser::{Formatter, Serializer};
 use utoipa::OpenApi;
 use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{Operation, Parameter};
-use utoipa::openapi::{PathItem, Ref, RefOr};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::api::description::repeated::operations;
 use crate::api::etag::EntityTag;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
@@ -112,10 +113,6 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
     repeated::share_examples(&mut document);
     repeated::leave_out_unused(&mut document);
     document
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
 }
 
 /// Returns what makes two parameters the same.

@@ -4,12 +4,16 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, Schema};
-
-use super::operations;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, Schema};
 
 /// Types whose fields mean the same wherever they occur.
 const ALIKE: [&str; 2] = ["#/components/schemas/Freshness", "#/components/schemas/Page"];
+
+/// Returns the operations of a path.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
+}
 
 /// Makes each example of several responses a component.
 pub(super) fn share_examples(document: &mut OpenApi) {

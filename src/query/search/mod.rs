@@ -1,8 +1,8 @@
 //! Search: words and phrases in messages, transcripts, titles and summaries, newest first.
 //!
 //! A common word has more matches than any page shows. Texts with a time of their own are therefore read in slices of
-//! time from the newest on, each four times as long as the one before, until the page is full. The index holds the day of
-//! each text, so that a slice costs what it contains. Texts are personal data.
+//! time from the newest on, each four times as long as the one before, until the page is full. The index holds the day
+//! of each text, so that a slice costs what it contains. Texts are personal data.
 
 mod excerpt;
 mod filter;

@@ -94,7 +94,7 @@ async fn relink(
         r#"with known as (
                select t.source_id, t.session_id as old_id, t.stream, s.session_id
                  from core.sessions s
-                 -- looked up session by session: a join would read all tasks of the source while there are no statistics
+                 -- session by session: a join would read all tasks of the source while there are no statistics
                 cross join lateral (select t.source_id, t.session_id, t.stream from ingest.artifact_tasks t
                                      where t.source_id = s.source_id and t.provider_session_id = s.provider_session_id
                                     offset 0) t

@@ -2,8 +2,8 @@
 //!
 //! Of the crates that draw charts, `charts-rs` fits best and does not fit: it writes colours into attributes, so that a
 //! chart has one colour scheme; it has no pattern for unknown buckets; it fixes the width, so that labels shrink on a
-//! phone; and it computes in `f32`. Here a mark has a class and coordinates in percent, labels keep their size, and only
-//! the place of a mark is a float: each text comes from a decimal.
+//! phone; and it computes in `f32`. Here a mark has a class and coordinates in percent, labels keep their size, and
+//! only the place of a mark is a float: each text comes from a decimal.
 
 mod along;
 mod axis;

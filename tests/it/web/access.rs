@@ -83,14 +83,14 @@ async fn p14_forms_of_other_sites_do_nothing() {
 #[tokio::test]
 async fn p14_a_panel_names_the_scope_that_the_key_lacks() {
     let api = Api::with_keys("").await;
-    let key = api.key(&[Scope::HealthRead], &[]).await;
+    let (key, without) = (api.key(&[Scope::HealthRead], &[]).await, api.key(&[Scope::CostsWrite], &[]).await);
     let cookie = sign_in(&api, &key).await;
     let html = api.send("GET", "/", &[("cookie", &cookie)]).await.text;
     assert_eq!(state(&html, "minutes"), "forbidden");
     assert!(part(&html, "minutes").contains("the key needs the scope <code>metrics:read</code>"), "{html}");
     assert!(part(&html, "card-sessions").contains("metrics:read"));
     // a key without any scope of the page is told so
-    let cookie = sign_in(&api, &api.key(&[Scope::CostsWrite], &[]).await).await;
+    let cookie = sign_in(&api, &without).await;
     let refused = api.send("GET", "/", &[("cookie", &cookie)]).await;
     assert_eq!((refused.status.as_u16(), refused.header("content-type")), (403, "text/html; charset=utf-8"));
     assert!(refused.text.contains("metrics:read") && refused.text.contains(refused.header("request-id")));
