@@ -6,7 +6,8 @@ use super::*;
 const OTHERS: &str = "
     konpro_sessions: avatar_id voice_name api_key_type;
     konvo_sessions: workspace_id feed_id skill_type sub_intent_type;
-    messages: sender_role provider_message_id provider_origin provider_participant_id payload_type;
+    messages: sender_role provider_message_id provider_origin provider_participant_id payload_type
+              search_language;
     participant_quality: provider_participant_id country_code device_os network_type sdk_name sdk_version;
     participants: provider_participant_id person_id preset_name;
     people: person_id identity_kind;
@@ -15,13 +16,13 @@ const OTHERS: &str = "
     session_launches: provider_session_id quality avatar_id voice_id voice_emotion stt_provider video_encoding version
                       knowledge_base_id;
     session_stats: last_sender_role;
-    session_summaries: format;
+    session_summaries: format search_language;
     sessions: provider session_kind session_state outcome ended_at_source provider_session_id provider_status channel
               person_id parent_provider_session_id group_key row_hash raw_hash;
     sources: source_slug provider account_ref minutes_basis message_support schedule session_kinds session_streams
-             budget_key human_steps pseudonym_slug credential_fingerprint;
+             budget_key human_steps pseudonym_slug credential_fingerprint search_language;
     trail_steps: step_type;
-    transcript_segments: provider_participant_id speaker_id;
+    transcript_segments: provider_participant_id speaker_id search_language;
     transcripts: format language_code";
 
 #[tokio::test]
