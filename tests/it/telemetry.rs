@@ -160,7 +160,7 @@ async fn spans_of_requests_runs_and_calls_are_exported_without_personal_data() {
     let router = axum::Router::new().route(
         "/v1/traces",
         axum::routing::post(async move |body: axum::body::Bytes| {
-            bodies.lock().expect("bodies").extend_from_slice(&body)
+            bodies.lock().expect("bodies").extend_from_slice(&body);
         }),
     );
     tokio::spawn(async move { axum::serve(collector, router).await });
