@@ -83,7 +83,8 @@ pub fn start(filter: Option<&str>, default: &str, number: u32, exports_traces: b
     } else {
         lines.with_ansi(false).json().flatten_event(true).map_event_format(Named).boxed()
     };
-    let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
+    // one filter for all layers: with one of a layer's own, an event is lost after the driver asks whether to log
+    let registry = tracing_subscriber::registry().with(filter).with(lines);
     #[cfg(feature = "otel")]
     let (export, fault) = exports_traces
         .then(|| traces::Export::start(VERSION, instance_id()))

@@ -89,6 +89,15 @@ impl Poller {
         self.ended().await
     }
 
+    /// Waits until its log, which a thread of its own writes, has `text`.
+    pub(crate) async fn logged(&self, text: &str) {
+        let began = Instant::now();
+        while !self.log().contains(text) {
+            assert!(began.elapsed() < DEADLINE, "it never logs `{text}`\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }

@@ -98,7 +98,7 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
     {
         assert!(refused.contains(expected), "`{expected}` is missing in: {refused}");
     }
-    assert!(poller.log().contains("the old one stays in force"), "{}", poller.log());
+    poller.logged("the old one stays in force").await;
     assert_eq!(stage.number("select count(*) from core.sources where is_enabled").await, 2);
 
     // an account that is stored under another slug is not a new source
