@@ -123,7 +123,11 @@ impl<'a> Pass<'a> {
                 () = tokio::time::sleep_until(wake_at) => {}
             }
         }
-        drop((claiming, trying));
+        drop(trying);
+        // a claim under way may already hold tasks, which are given back below
+        while let Some(claimed) = claiming.next().await {
+            self.note_claimed(claimed);
+        }
         // finished tries are saved even when the service is stopping
         while let Some(saved) = saving.next().await {
             self.note_saved(saved);
