@@ -30,7 +30,7 @@ use crate::api::{self, ApiState, HealthSettings};
 use crate::app::checking::CheckLine;
 use crate::app::reloading::Reloads;
 use crate::app::service::Service;
-use crate::app::{App, alerting, heartbeat, state_report};
+use crate::app::{App, alerting, freed_memory, heartbeat, state_report};
 use crate::config::{AuthMode, ServerConfig};
 use crate::db::{DatabaseTrouble, Departures, Purpose, follow_changes};
 use crate::ingest;
@@ -214,7 +214,7 @@ async fn answer(
     ended
 }
 
-/// Starts the signs of life of this process, and its reports on request.
+/// Starts the signs of life of this process, its reports on request, and the return of freed memory.
 fn spawn_upkeep(
     served: &mut JoinSet<()>,
     role: Role,
@@ -233,6 +233,7 @@ fn spawn_upkeep(
         pools: vec![("answer", state.pool.clone()), ("probe", state.probes.clone()), ("poll", polls)],
     };
     served.spawn(state_report::follow(reports, reported, stop.clone()));
+    served.spawn(freed_memory::give_back(stop.clone()));
 }
 
 /// Warns where keys would travel unencrypted, unless a proxy in front of the service may do that part.
