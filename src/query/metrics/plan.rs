@@ -216,8 +216,8 @@ impl Scan {
         Reach { is_bare: false, is_narrow: self.is_narrow(query), is_by_bucket: false }
     }
 
-    /// Returns whether the total is a grouping set of the statement: all columns that it reads are of one table, so that
-    /// its rows can be a subquery. Otherwise each row is read twice, once for the total.
+    /// Returns whether the total is a grouping set of the statement: all columns that it reads are of one table, so
+    /// that its rows can be a subquery. Otherwise each row is read twice, once for the total.
     pub(super) fn has_total_set(&self, query: &MetricQuery, reach: Reach) -> bool {
         let own = match self.grain {
             Grain::Sessions => Table::Session,

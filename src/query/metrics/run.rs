@@ -108,8 +108,8 @@ pub(super) async fn scan(
     read(snapshot, query, sources, now, Scan::all(query)).await
 }
 
-/// Reads the number of sessions that lack data in some of their rows alone, for the coverage. `has_untimed`: whether rows
-/// that lack their time were found.
+/// Reads the number of sessions that lack data in some of their rows alone, for the coverage. `has_untimed`: whether
+/// rows that lack their time were found.
 pub(super) async fn partly_lacking(
     snapshot: &Snapshot,
     query: &MetricQuery,

@@ -19,7 +19,7 @@ const CUT: &str = "cut (bucket_start, counted_to, bucket) as (
   select * from unnest({starts}::timestamptz[], {ends}::timestamptz[]) with ordinality
 ), ";
 
-/// The concurrency after each change, by group. A step is at most the number of sessions, so the sum needs no decimals.
+/// The concurrency after each change, by group. A sum of steps is a count of rows, so it needs no decimals.
 const LEVELS: &str = "with {cut}presence ({g}began_at, ended_at) as (
   select {groups}{began}, stay.ended_at
     from {stays}
@@ -97,12 +97,12 @@ fn by_bucket(levels: Statement, groups: usize, is_averaged: bool, from: Statemen
     } else {
         ("null::numeric".into(), "", "")
     };
-    let g: String = (1..=groups).map(|place| format!("p.g{place}, ")).collect();
+    let g: Vec<String> = (1..=groups).map(|place| format!("p.g{place}, ")).collect();
     Statement::fill(
         BY_BUCKET,
         [
             ("levels", levels),
-            ("g", g.into()),
+            ("g", g.concat().into()),
             ("average", average),
             ("cut", cut.into()),
             ("ends", ends.into()),
@@ -114,7 +114,8 @@ fn by_bucket(levels: Statement, groups: usize, is_averaged: bool, from: Statemen
 
 fn filled_levels(cut: Statement, groups: Vec<Statement>, grain: Grain, stays: Statement) -> Statement {
     let names: Vec<String> = (1..=groups.len()).map(|place| format!("g{place}")).collect();
-    let (names, g) = (names.join(", "), names.iter().map(|name| format!("{name}, ")).collect::<String>());
+    let names = names.join(", ");
+    let g = if names.is_empty() { String::new() } else { format!("{names}, ") };
     let (present, partition) = if groups.is_empty() {
         ("(select from presence limit 1) g".to_owned(), String::new())
     } else {

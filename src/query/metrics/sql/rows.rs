@@ -66,8 +66,8 @@ fn messages(reach: Option<Reach>) -> &'static str {
     if reach.is_some() { "core.messages" } else { "analytics.messages" }
 }
 
-/// Returns the rows of a scan, with their sessions unless these are not needed. Without a `reach`, they are those of the
-/// views that analysts see.
+/// Returns the rows of a scan, with their sessions unless these are not needed. Without a `reach`, they are those of
+/// the views that analysts see.
 pub(super) fn rows(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> Statement {
     let of_level = |level: Level| query.dimensions.iter().any(|dimension| dimension.level() == level);
     let is_narrow = reach.is_some_and(|reach| reach.is_narrow);
