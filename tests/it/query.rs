@@ -15,6 +15,7 @@ pub(crate) mod every_metric;
 mod groups;
 mod meetings;
 mod missing_times;
+mod narrow_sessions;
 mod null_rules;
 mod people;
 mod polling_metrics;

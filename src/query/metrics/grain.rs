@@ -3,6 +3,7 @@
 //! The grain decides what a metric can be grouped by, and which metrics of a query are read in one scan. The alias `s`
 //! stands for sessions or, if rows belong to a source and to no session, for these rows themselves.
 
+use crate::query::catalog::Source;
 use crate::query::metrics::column::prelude::*;
 
 /// What one row of a metric is.
@@ -58,6 +59,11 @@ impl Grain {
             }
             _ => None,
         }
+    }
+
+    /// Returns whether a source can have such sessions: participants are of meetings, also where people of chats count.
+    pub(super) fn can_be_unknown_at(self, source: &Source) -> bool {
+        !matches!(self, Self::Presences | Self::Visits) || source.has_meetings()
     }
 
     /// Returns the number of rows that such a session stands for; `None`: one.

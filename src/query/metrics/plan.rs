@@ -35,6 +35,8 @@ pub(super) struct Scan {
 pub(super) struct Reach {
     /// Whether rows are read without their sessions.
     pub(super) is_bare: bool,
+    /// Whether the few columns of `ingest.narrow_sessions` suffice of sessions.
+    pub(super) is_narrow: bool,
     /// Whether each bucket is a separate range scan: only one table is read. With a single bucket the range is used,
     /// whose ends the planner sees, so that it can use parallel workers.
     pub(super) is_by_bucket: bool,
@@ -206,7 +208,29 @@ impl Scan {
         };
         // Sessions that lack data are few, and an index may list them.
         let is_by_bucket = is_by_bucket && bucket_count > 1 && !self.is_of_lacking(query);
-        Reach { is_bare, is_by_bucket }
+        Reach { is_bare, is_narrow: self.is_narrow(query), is_by_bucket }
+    }
+
+    /// Returns the same for rows that are read with their sessions, over the whole range.
+    pub(super) fn joined(&self, query: &MetricQuery) -> Reach {
+        Reach { is_bare: false, is_narrow: self.is_narrow(query), is_by_bucket: false }
+    }
+
+    /// Returns whether the total is a grouping set of the statement: all columns that it reads are of one table, so
+    /// that its rows can be a subquery. Otherwise each row is read twice, once for the total.
+    pub(super) fn has_total_set(&self, query: &MetricQuery, reach: Reach) -> bool {
+        let own = match self.grain {
+            Grain::Sessions => Table::Session,
+            Grain::Visits if reach.is_bare => Table::Visit,
+            _ => return false,
+        };
+        self.has_total(query) && !self.any_column(query, &|column| column.of != own)
+    }
+
+    /// Returns whether only columns of `ingest.narrow_sessions` are read of sessions.
+    fn is_narrow(&self, query: &MetricQuery) -> bool {
+        let is_elsewhere = |column: Column| column.of == Table::Session && !column.is_narrow;
+        !self.any_column(query, &is_elsewhere) && is_filter_narrow(query) && self.grain != Grain::Speakers
     }
 
     /// Returns whether only sessions are read, by one of their own times, and only their own columns.
@@ -222,6 +246,12 @@ impl Scan {
             // Changes are read once for the range, and not for each bucket.
             && query.as_known_at.is_none()
     }
+}
+
+/// Returns whether the filter of a query needs only columns of `ingest.narrow_sessions`.
+pub(super) fn is_filter_narrow(query: &MetricQuery) -> bool {
+    let mut columns = query.filter.fields().filter_map(Dimension::column);
+    query.as_known_at.is_none() && columns.all(|column| !column.any(&|column| !column.is_narrow))
 }
 
 /// Returns the condition for sessions of which the metric lacks the time; `None` if its rows are no sessions, or every

@@ -102,7 +102,8 @@ impl Reader<'_> {
     /// Reads the first pass: numbers by all dimensions of the query, and the coverage.
     pub(super) async fn scan(&self, query: &MetricQuery) -> Result<Scanned, ReadError> {
         let mut scanned = run::scan(self.snapshot, query, self.sources, self.now).await?;
-        scanned.started.extend(run::partly_lacking(self.snapshot, query, self.sources, self.now).await?);
+        let has_untimed = scanned.has_untimed;
+        scanned.started.extend(run::partly_lacking(self.snapshot, query, self.sources, self.now, has_untimed).await?);
         Ok(scanned)
     }
 

@@ -81,6 +81,8 @@ pub struct Scanned {
     pub started: Vec<Started>,
     /// Values over the whole range of metrics that are no sums, as far as they were read with the buckets.
     pub totals: Vec<Contribution>,
+    /// Whether rows were found that lack their time.
+    pub has_untimed: bool,
 }
 
 /// A value along time, of a bucket and a group.
@@ -106,14 +108,16 @@ pub(super) async fn scan(
     read(snapshot, query, sources, now, Scan::all(query)).await
 }
 
-/// Reads the number of sessions that lack data in some of their rows alone, for the coverage.
+/// Reads the number of sessions that lack data in some of their rows alone, for the coverage. `has_untimed`: whether
+/// rows that lack their time were found.
 pub(super) async fn partly_lacking(
     snapshot: &Snapshot,
     query: &MetricQuery,
     sources: &[&Source],
     now: DateTime<Utc>,
+    has_untimed: bool,
 ) -> Result<Vec<Started>, ReadError> {
-    let Some(statement) = coverage::partly_lacking(query, sources, now) else { return Ok(Vec::new()) };
+    let Some(statement) = coverage::partly_lacking(query, sources, now, has_untimed) else { return Ok(Vec::new()) };
     let what = "the number of sessions that lack data in part";
     let rows = statement.fetch_all(snapshot).await.map_err(reading(what))?;
     let take =
@@ -204,6 +208,7 @@ fn take(scanned: &mut Scanned, row: &PgRow, query: &MetricQuery, scan: &Scan) ->
     // A session has no value of such a dimension, so it stands for a group only where something of it is unknown.
     let lacks_dimension = scan.is_first() && query.row_dimensions().any(|dimension| scan.column(dimension).is_none());
     for (metric, column) in metrics.zip((first..).step_by(3)) {
+        scanned.has_untimed |= scan.untimed.is_some() && row.try_get::<i64, _>(column + 2)? > 0;
         if lacks_dimension && row.try_get::<i64, _>(column + 2)? == 0 {
             continue;
         }

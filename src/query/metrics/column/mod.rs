@@ -78,6 +78,8 @@ pub struct Column {
     pub name: &'static str,
     /// Whether the row itself or its source holds it, so that a range scan of one table answers the statement.
     pub is_own: bool,
+    /// Whether `ingest.narrow_sessions` has it, if it is a column of sessions.
+    pub is_narrow: bool,
     /// Whether its earlier values are recorded.
     pub is_kept: bool,
 }

@@ -1,7 +1,7 @@
 //! The columns of views that metrics use, by name.
 //!
-//! `own`: the row itself or its source holds the column. `kept`: its earlier values are recorded. A test compares them
-//! with the views.
+//! `own`: the row itself or its source holds the column. `narrow`: `ingest.narrow_sessions` has it, as it has all that
+//! sessions own. `kept`: its earlier values are recorded. A test compares them with the views.
 
 pub(crate) use crate::query::metrics::column::expr;
 pub use crate::query::metrics::column::{Column, Expr, Piece, Table};
@@ -15,12 +15,20 @@ macro_rules! columns {
         /// All columns.
         pub const ALL: &[Column] = &[$($(columns!(@ $table $name $($mark)*)),+),+];
     };
-    (@ $table:ident $name:ident) => { columns!(@ $table $name false false) };
-    (@ $table:ident $name:ident kept) => { columns!(@ $table $name false true) };
-    (@ $table:ident $name:ident own kept) => { columns!(@ $table $name true true) };
-    (@ $table:ident $name:ident own) => { columns!(@ $table $name true false) };
-    (@ $table:ident $name:ident $is_own:literal $is_kept:literal) => {
-        Column { of: Table::$table, name: stringify!($name), is_own: $is_own, is_kept: $is_kept }
+    (@ $table:ident $name:ident) => { columns!(@ $table $name false false false) };
+    (@ $table:ident $name:ident kept) => { columns!(@ $table $name false false true) };
+    (@ $table:ident $name:ident narrow) => { columns!(@ $table $name false true false) };
+    (@ $table:ident $name:ident narrow kept) => { columns!(@ $table $name false true true) };
+    (@ $table:ident $name:ident own kept) => { columns!(@ $table $name true true true) };
+    (@ $table:ident $name:ident own) => { columns!(@ $table $name true true false) };
+    (@ $table:ident $name:ident $is_own:literal $is_narrow:literal $is_kept:literal) => {
+        Column {
+            of: Table::$table,
+            name: stringify!($name),
+            is_own: $is_own,
+            is_narrow: $is_narrow,
+            is_kept: $is_kept,
+        }
     };
 }
 
@@ -41,18 +49,18 @@ columns! {
         IS_PROVISIONAL is_provisional own kept;
         LAST_ACTIVITY_AT last_activity_at own kept;
         MESSAGE_SUPPORT message_support own kept;
-        PERSON_ID person_id kept;
-        MESSAGE_COUNT message_count kept;
-        USER_MESSAGE_COUNT user_message_count;
-        ASSISTANT_MESSAGE_COUNT assistant_message_count;
-        FIRST_RESPONSE_SECONDS first_response_seconds;
-        REPLY_SECONDS reply_seconds;
-        TURN_COUNT turn_count;
-        IS_UNANSWERED is_unanswered;
-        ACTIVE_SECONDS active_seconds;
-        UNTIMED_MESSAGE_COUNT untimed_message_count;
-        LAST_MESSAGE_AT last_message_at;
-        LAST_SENDER_ROLE last_sender_role;
+        PERSON_ID person_id narrow kept;
+        MESSAGE_COUNT message_count narrow kept;
+        USER_MESSAGE_COUNT user_message_count narrow;
+        ASSISTANT_MESSAGE_COUNT assistant_message_count narrow;
+        FIRST_RESPONSE_SECONDS first_response_seconds narrow;
+        REPLY_SECONDS reply_seconds narrow;
+        TURN_COUNT turn_count narrow;
+        IS_UNANSWERED is_unanswered narrow;
+        ACTIVE_SECONDS active_seconds narrow;
+        UNTIMED_MESSAGE_COUNT untimed_message_count narrow;
+        LAST_MESSAGE_AT last_message_at narrow;
+        LAST_SENDER_ROLE last_sender_role narrow;
         IS_CONNECTED is_connected;
         IS_NEVER_STARTED is_never_started;
         IS_HANDED_OFF is_handed_off;
@@ -67,9 +75,9 @@ columns! {
         APP_ID app_id;
         MEETING_ID meeting_id;
         SESSION_TYPE session_type;
-        LIVE_PARTICIPANTS live_participants;
+        LIVE_PARTICIPANTS live_participants narrow;
         TOTAL_PARTICIPANTS total_participants;
-        PARTICIPANT_COUNT participant_count;
+        PARTICIPANT_COUNT participant_count narrow;
         PERSON_COUNT person_count;
         PARTICIPANT_MINUTES participant_minutes;
         UNKNOWN_DURATION_COUNT unknown_duration_count;
@@ -78,7 +86,7 @@ columns! {
         ATTENDED_SECONDS attended_seconds;
         REJOINED_PERSON_COUNT rejoined_person_count;
         FIRST_JOINED_AT first_joined_at;
-        CHAT_STATE chat_state;
+        CHAT_STATE chat_state narrow;
         TRANSCRIPT_STATE transcript_state;
         SUMMARY_STATE summary_state;
         TRANSCRIPT_WORD_COUNT transcript_word_count;

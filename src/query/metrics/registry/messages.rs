@@ -41,13 +41,14 @@ const PER_CHAT: Metric = Metric {
 
 /// Base of metrics of the first response time.
 const FIRST_RESPONSE: Metric = Metric {
-    version: 2,
+    version: 3,
     unit: "seconds",
-    null_rule: "Chats without a message of the customer, or without a reply, are left out: unanswered_sessions counts the latter. Chats with a first reply at an unknown time, and chats whose messages were never fetched, are in unknown_count.",
+    null_rule: "Chats without a message of the customer, or without a reply, are left out: unanswered_sessions counts the latter. Chats with a first reply at an unknown time, and chats whose messages were never fetched, are in unknown_count; so are those of which some messages lack a time, measured from the messages that have one.",
     about: Some(
         expr!(IS_CHAT " and (" MESSAGE_COUNT " is null or " FIRST_RESPONSE_SECONDS " is not null or " TURN_COUNT " > 0)"),
     ),
     known: Known::Has(FIRST_RESPONSE_SECONDS),
+    is_partial: Some(expr!(UNTIMED_MESSAGE_COUNT " > 0")),
     ..PER_CHAT
 };
 

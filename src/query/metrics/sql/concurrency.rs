@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::Measure;
-use crate::query::metrics::query::{MAX_DIMENSIONS, MetricQuery};
+use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::sql::rows::{chosen, counted_sessions};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::number::Number;
@@ -19,29 +19,28 @@ const CUT: &str = "cut (bucket_start, counted_to, bucket) as (
   select * from unnest({starts}::timestamptz[], {ends}::timestamptz[]) with ordinality
 ), ";
 
-/// The concurrency after each change, by group. There are always as many group columns as a query may have
-/// dimensions, the unused ones null, so that the statement has one text.
-const LEVELS: &str = "with {cut}presence (g1, g2, g3, g4, began_at, ended_at) as (
-  select {groups}, {began}, stay.ended_at
+/// The concurrency after each change, by group. A sum of steps is a count of rows, so it needs no decimals.
+const LEVELS: &str = "with {cut}presence ({g}began_at, ended_at) as (
+  select {groups}{began}, stay.ended_at
     from {stays}
-), change (g1, g2, g3, g4, at, step) as (
-  select g1, g2, g3, g4, began_at, 1 from presence
-  union all select g1, g2, g3, g4, ended_at, -1 from presence
-  union all select g.*, cut.bucket_start, 0 from (select distinct g1, g2, g3, g4 from presence) g cross join cut
-), level (g1, g2, g3, g4, at, level, next_at) as (
-  select g1, g2, g3, g4, at, sum(sum(step)) over along, lead(at) over along
-    from change group by g1, g2, g3, g4, at
-  window along as (partition by g1, g2, g3, g4 order by at)
+), change ({g}at, step) as (
+  select {g}began_at, 1 from presence
+  union all select {g}ended_at, -1 from presence
+  union all select {g}bucket_start, 0 from {present} cross join cut
+), level ({g}at, level, next_at) as (
+  select {g}at, sum(sum(step)::int) over along, lead(at) over along
+    from change group by {g}at
+  window along as ({partition}order by at)
 )";
 
 const BY_BUCKET: &str = "{levels}, placed as (
   select *, width_bucket(at, (select array_agg(bucket_start order by bucket_start) from cut)) as bucket from level
 )
-select p.g1, p.g2, p.g3, p.g4, p.bucket, max(p.level)::numeric as peak, {average} as average
-  from placed p join cut using (bucket)
+select {g}p.bucket, max(p.level)::numeric as peak, {average} as average
+  from placed p{cut}
  where p.at >= {from} and p.at < {to}
- group by p.g1, p.g2, p.g3, p.g4, p.bucket, cut.bucket_start, cut.counted_to
- order by p.g1, p.g2, p.g3, p.g4, p.bucket";
+ group by {g}p.bucket{ends}
+ order by {g}p.bucket";
 
 const AVERAGE: &str =
     "round(sum(p.level * extract(epoch from greatest(least(p.next_at, cut.counted_to) - p.at, interval '0')))
@@ -67,18 +66,9 @@ const LONGEST_AFTER_END: TimeDelta = TimeDelta::days(1);
 pub(crate) fn concurrency(query: &MetricQuery, grain: Grain, source_ids: &[i32], now: DateTime<Utc>) -> Statement {
     // The peak is cheap to compute, an average of exact numbers is not.
     let is_averaged = query.metrics.iter().any(|asked| asked.measure == Measure::TimeAverage && asked.grain == grain);
-    let digits = Number::QUOTIENT_DIGITS.to_string();
-    let average =
-        if is_averaged { Statement::fill(AVERAGE, [("digits", digits.into())]) } else { "null::numeric".into() };
-    Statement::fill(
-        BY_BUCKET,
-        [
-            ("levels", levels(query, grain, source_ids, now)),
-            ("average", average),
-            ("from", Statement::value(query.range.from)),
-            ("to", Statement::value(query.range.to)),
-        ],
-    )
+    let levels = levels(query, grain, source_ids, now);
+    let (from, to) = (Statement::value(query.range.from), Statement::value(query.range.to));
+    by_bucket(levels, query.dimensions.len(), is_averaged, from, to)
 }
 
 /// Returns the start of a statement with the concurrency after each change, by group; the caller continues it with a
@@ -87,35 +77,66 @@ pub(crate) fn levels(query: &MetricQuery, grain: Grain, source_ids: &[i32], now:
     let starts: Vec<_> = query.buckets.iter().map(|bucket| bucket.from).collect();
     // Future time is in no average.
     let ends: Vec<_> = query.buckets.iter().map(|bucket| bucket.to.min(now)).collect();
-    let group = |place: usize| query.dimensions.get(place).map_or_else(|| "null::text".to_owned(), |by| column(*by));
-    let groups: Vec<String> = (0..MAX_DIMENSIONS).map(group).collect();
-    Statement::fill(
-        LEVELS,
-        [
-            ("cut", Statement::fill(CUT, [("starts", Statement::value(starts)), ("ends", Statement::value(ends))])),
-            ("groups", groups.join(", ").into()),
-            ("began", began(grain).into()),
-            ("stays", stays(query, grain, source_ids, query.range, now, false)),
-        ],
-    )
+    let cut = Statement::fill(CUT, [("starts", Statement::value(starts)), ("ends", Statement::value(ends))]);
+    let groups = query.dimensions.iter().map(|by| column(*by).into()).collect();
+    filled_levels(cut, groups, grain, stays(query, grain, source_ids, query.range, now, false))
 }
 
 /// Returns the statement for the peak and the average of one group column, over a table `cut` of the caller; its range
 /// and sources are SQL too.
 pub(super) fn published(query: &MetricQuery, grain: Grain, group: Statement, bounds: Bounds) -> Statement {
-    let nothing = || Statement::new("null::text");
-    let mut groups = group;
-    for _ in 1..MAX_DIMENSIONS {
-        groups.push(", ").append(nothing());
-    }
     let Bounds { from, to, .. } = bounds.clone();
     let stays = filled_stays(grain, bounds, counted_sessions(query));
-    let levels = Statement::fill(
-        LEVELS,
-        [("cut", Statement::default()), ("groups", groups), ("began", began(grain).into()), ("stays", stays)],
-    );
+    by_bucket(filled_levels(Statement::default(), vec![group], grain, stays), 1, true, from, to)
+}
+
+fn by_bucket(levels: Statement, groups: usize, is_averaged: bool, from: Statement, to: Statement) -> Statement {
     let average = Statement::fill(AVERAGE, [("digits", Number::QUOTIENT_DIGITS.to_string().into())]);
-    Statement::fill(BY_BUCKET, [("levels", levels), ("average", average), ("from", from), ("to", to)])
+    let (average, cut, ends) = if is_averaged {
+        (average, " join cut using (bucket)", ", cut.bucket_start, cut.counted_to")
+    } else {
+        ("null::numeric".into(), "", "")
+    };
+    let g: Vec<String> = (1..=groups).map(|place| format!("p.g{place}, ")).collect();
+    Statement::fill(
+        BY_BUCKET,
+        [
+            ("levels", levels),
+            ("g", g.concat().into()),
+            ("average", average),
+            ("cut", cut.into()),
+            ("ends", ends.into()),
+            ("from", from),
+            ("to", to),
+        ],
+    )
+}
+
+fn filled_levels(cut: Statement, groups: Vec<Statement>, grain: Grain, stays: Statement) -> Statement {
+    let names: Vec<String> = (1..=groups.len()).map(|place| format!("g{place}")).collect();
+    let names = names.join(", ");
+    let g = if names.is_empty() { String::new() } else { format!("{names}, ") };
+    let (present, partition) = if groups.is_empty() {
+        ("(select from presence limit 1) g".to_owned(), String::new())
+    } else {
+        (format!("(select distinct {names} from presence) g"), format!("partition by {names} "))
+    };
+    let mut columns = Statement::default();
+    for group in groups {
+        columns.append(group).push(", ");
+    }
+    Statement::fill(
+        LEVELS,
+        [
+            ("cut", cut),
+            ("g", g.into()),
+            ("groups", columns),
+            ("began", began(grain).into()),
+            ("stays", stays),
+            ("present", present.into()),
+            ("partition", partition.into()),
+        ],
+    )
 }
 
 /// The range of a statement along time, its present and its sources: values, or SQL.

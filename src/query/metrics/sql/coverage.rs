@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::grain::Grain;
-use crate::query::metrics::plan::Scan;
+use crate::query::metrics::plan::{Scan, is_filter_narrow};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::numbers::{is_row_unknown, lacking};
-use crate::query::metrics::sql::rows::{counted, counted_sessions};
+use crate::query::metrics::sql::rows::{NARROW_SESSIONS, counted, counted_sessions, sessions};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::{in_range, moment, of_sources};
 
@@ -20,13 +20,13 @@ const STARTED: &str = "select src.source_id, own.started
   from analytics.sources src
  cross join lateral (
        select count(*) as started
-         from analytics.sessions s
+         from {sessions}
         where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}) own
  where src.source_id = any({ids})";
 
 /// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.
 const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
-  from analytics.sessions s
+  from {sessions}
  where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
  group by 1";
 
@@ -46,6 +46,7 @@ pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
     Statement::fill(
         if query.filter.conditions.is_empty() { STARTED } else { STARTED_OF_FILTER },
         [
+            ("sessions", if is_filter_narrow(query) { NARROW_SESSIONS.into() } else { sessions(query) }),
             ("from", Statement::value(query.range.from)),
             ("to", Statement::value(query.range.to)),
             ("counted", counted_sessions(query)),
@@ -55,12 +56,17 @@ pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
 }
 
 /// Returns the statement that counts the sessions that began in the range and lack data only in some of their rows, by
-/// source; `None`: no metric of the query has such rows.
-pub(crate) fn partly_lacking(query: &MetricQuery, sources: &[&Source], now: DateTime<Utc>) -> Option<Statement> {
+/// source; `None`: no metric of the query has such rows. `has_untimed`: whether rows of the range lack their time.
+pub(crate) fn partly_lacking(
+    query: &MetricQuery,
+    sources: &[&Source],
+    now: DateTime<Utc>,
+    has_untimed: bool,
+) -> Option<Statement> {
     let query = &query.narrowed(&MetricQuery::whole_view(&[]));
     let mut rows: Option<Statement> = None;
     for grain in [Grain::Messages, Grain::Presences] {
-        let Some(lacking) = lacking_rows(query, grain, sources, now) else { continue };
+        let Some(lacking) = lacking_rows(query, grain, sources, now, has_untimed) else { continue };
         match &mut rows {
             Some(rows) => _ = rows.push("\nunion all ").append(lacking),
             None => rows = Some(lacking),
@@ -72,7 +78,7 @@ pub(crate) fn partly_lacking(query: &MetricQuery, sources: &[&Source], now: Date
     });
     let parts = [
         ("moment", moment(query, now)),
-        ("sessions", in_range(query, &first, &query.buckets, false, None)),
+        ("sessions", in_range(query, &first, &query.buckets, false, Some(first.joined(query)))),
         ("counted", counted_sessions(query)),
         ("sources", of_sources(query, &first, sources, "s")),
         ("not_lacking", not_lacking),
@@ -82,11 +88,17 @@ pub(crate) fn partly_lacking(query: &MetricQuery, sources: &[&Source], now: Date
 }
 
 /// Returns the sessions of the range of which a row of this grain is unknown in a metric of the query.
-fn lacking_rows(query: &MetricQuery, grain: Grain, sources: &[&Source], now: DateTime<Utc>) -> Option<Statement> {
+fn lacking_rows(
+    query: &MetricQuery,
+    grain: Grain,
+    sources: &[&Source],
+    now: DateTime<Utc>,
+    has_untimed: bool,
+) -> Option<Statement> {
     let mut unknown: Option<Statement> = None;
     let mut metrics = Vec::new();
     for (place, metric) in query.metrics.iter().enumerate().filter(|(_, metric)| metric.grain == grain) {
-        let Some(condition) = is_row_unknown(metric, query.attribution) else { continue };
+        let Some(condition) = is_row_unknown(metric, query.attribution, has_untimed) else { continue };
         let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
         let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
         let parts = [("ids", Statement::value(ids)), ("condition", condition.into())];
@@ -101,7 +113,7 @@ fn lacking_rows(query: &MetricQuery, grain: Grain, sources: &[&Source], now: Dat
     let scan = Scan { grain, metrics, ..Scan::first() };
     let parts = [
         ("moment", moment(query, now)),
-        ("range", in_range(query, &scan, &query.buckets, false, None)),
+        ("range", in_range(query, &scan, &query.buckets, false, Some(scan.joined(query)))),
         ("counted", counted(query, &scan, None)),
         ("unknown", unknown?),
     ];

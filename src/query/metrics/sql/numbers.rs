@@ -134,9 +134,10 @@ fn untimed_and_about(metric: &Metric, untimed: Expr) -> String {
 }
 
 /// Returns the condition for rows of a session, such as messages, that lack their time or the data of the metric;
-/// `None`: no row does.
-pub(super) fn is_row_unknown(metric: &Metric, attribution: Attribution) -> Option<String> {
-    let untimed = metric.is_untimed(attribution).map(|untimed| untimed_and_about(metric, untimed));
+/// `None`: no row does. If none lacks its time (`has_untimed`), only the data count.
+pub(super) fn is_row_unknown(metric: &Metric, attribution: Attribution, has_untimed: bool) -> Option<String> {
+    let untimed = metric.is_untimed(attribution).filter(|_| has_untimed);
+    let untimed = untimed.map(|untimed| untimed_and_about(metric, untimed));
     match (untimed, is_unknown(metric)) {
         (Some(untimed), Some(unknown)) => Some(format!("{untimed} or {unknown}")),
         (untimed, unknown) => untimed.or(unknown),
@@ -158,27 +159,60 @@ fn is_session_unknown(metric: &Metric, attribution: Attribution) -> Option<Strin
     })
 }
 
-/// Returns the condition for sessions that lack the data for one of the metrics; `None`: no session can.
-pub(crate) fn lacking(query: &MetricQuery, sources: &[&Source]) -> Option<Statement> {
-    let mut sql: Option<Statement> = None;
+/// Returns the different conditions for sessions that lack the data for one of the metrics, each with the sources at
+/// which it can be fulfilled.
+fn all_lacking(query: &MetricQuery, sources: &[&Source]) -> Vec<(Vec<i32>, String)> {
+    let mut all = Vec::new();
     for metric in &query.metrics {
         let Some(unknown) = is_session_unknown(metric, query.attribution) else { continue };
-        let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
-        let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
-        let lacks: Statement = match ids.len() {
-            0 => continue,
-            all if all == sources.len() => unknown.into(),
-            _ => {
-                let parts = [("ids", Statement::value(ids)), ("unknown", unknown.into())];
-                Statement::fill("s.source_id = any({ids}) and ({unknown})", parts)
-            }
+        let is_possible = |source: &&&Source| {
+            metric.requires.of(source) == Applicability::Applicable && metric.grain.can_be_unknown_at(source)
         };
-        match &mut sql {
-            Some(sql) => _ = sql.push(" or ").append(lacks),
-            None => sql = Some(lacks),
+        let ids: Vec<i32> = sources.iter().filter(is_possible).map(|source| source.source_id).collect();
+        let lacking = (ids, unknown);
+        if !lacking.0.is_empty() && !all.contains(&lacking) {
+            all.push(lacking);
         }
     }
-    sql
+    all
+}
+
+/// Returns the condition for sessions that lack the data for one of the metrics; `None`: no session can.
+pub(crate) fn lacking(query: &MetricQuery, sources: &[&Source]) -> Option<Statement> {
+    let lacks = |(ids, unknown): (Vec<i32>, String)| -> Statement {
+        if ids.len() == sources.len() {
+            return unknown.into();
+        }
+        let parts = [("ids", Statement::value(ids)), ("unknown", unknown.into())];
+        Statement::fill("s.source_id = any({ids}) and ({unknown})", parts)
+    };
+    let either = |mut one: Statement, other: Statement| {
+        one.push(" or ").append(other);
+        one
+    };
+    all_lacking(query, sources).into_iter().map(lacks).reduce(either)
+}
+
+/// Returns the number of these sessions, of one source. A single condition is counted as the metric counts it, and the
+/// source compared once.
+pub(super) fn count_lacking(query: &MetricQuery, sources: &[&Source]) -> Statement {
+    match &all_lacking(query, sources)[..] {
+        [] => "0::bigint".into(),
+        [(ids, unknown)] if ids.len() < sources.len() => Statement::fill(
+            "case when s.source_id = any({ids}) then count(*) filter (where {unknown}) else 0 end",
+            [("ids", Statement::value(ids.clone())), ("unknown", unknown.as_str().into())],
+        ),
+        _ => {
+            let lacking = lacking(query, sources).unwrap_or_default();
+            Statement::fill("count(*) filter (where {lacking})", [("lacking", lacking)])
+        }
+    }
+}
+
+/// Returns whether all sessions that lack data are without messages.
+pub(super) fn lacks_messages_alone(query: &MetricQuery) -> bool {
+    let mut metrics = query.metrics.iter().copied();
+    metrics.all(|metric| metric.grain == Grain::Messages || is_session_unknown(metric, query.attribution).is_none())
 }
 
 fn count_unknown(metric: &Metric, and: &str) -> String {

@@ -145,7 +145,7 @@ fn statements() -> String {
             let sql = value(&query, scan, &query.buckets, &sources, now);
             write(&format!("{name}, scan {}", place + 1), sql.literal(query.zone));
         }
-        if let Some(partly) = partly_lacking(&query, &sources, now) {
+        if let Some(partly) = partly_lacking(&query, &sources, now, true) {
             write(&format!("{name}, sessions that lack data in part"), partly.literal(query.zone));
         }
     }

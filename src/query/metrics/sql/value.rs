@@ -14,7 +14,7 @@ use crate::query::metrics::grain::Grain;
 use crate::query::metrics::plan::{Reach, Scan};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::sql::numbers::{Numbers, lacking};
+use crate::query::metrics::sql::numbers::{Numbers, count_lacking, lacking, lacks_messages_alone};
 use crate::query::metrics::sql::rows::{counted, owner, rows};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::TimeColumn;
@@ -31,6 +31,13 @@ const BY_BUCKET: &str = "select b.bucket, x.*
 const IN_RANGE: &str = "select {bucket}, {source} as source_id{columns}
   from {moment}{range}{counted}{sources}{lacking}
  group by {groups}";
+
+/// The same, with the total as one more group. The rows are a subquery: where there are grouping sets, the planner does
+/// not see through the columns of a view, and would use no index.
+const IN_RANGE_WITH_TOTAL: &str = "select {owner}.bucket, {source} as source_id{columns}
+  from (select {owner}.*, b.bucket
+          from {range}{counted}{sources}) {owner}
+ group by grouping sets (({groups}), ())";
 
 /// A state at the end of each bucket.
 const AS_OF: &str = "{buckets}
@@ -57,12 +64,14 @@ const SPREAD: &str = "{rows}
 const PLACED: &str = "{rows}{bucket}{placed}{twice}
  where {at} >= {from} and {at} < {to}{same}{untimed}";
 
-/// Each row once more, for the total. Grouping sets would keep the planner from using an index, since they hide the
-/// columns of a view from it.
+/// Each row once more, for the total, where rows of several tables can be no subquery.
 const TWICE: &str = "\n cross join (values (false), (true)) e (is_total)";
 
 /// A range must be stated for the session as well: the planner derives equal values through joins, but not ranges.
 const SAME_TIME: &str = " and s.started_at >= {from} and s.started_at < {to}";
+
+/// Follows from the condition for sessions whose messages were never read, and lets the planner find them by the key.
+const WITHOUT_MESSAGES: &str = " and not s.has_message_count";
 
 const ONE_BUCKET: &str = " cross join (select {from}::timestamptz as bucket_start, 1::bigint as bucket) b";
 const BUCKET_OF_ROW: &str = "
@@ -85,13 +94,19 @@ pub(crate) fn value(
     let reach = scan.reach(query, buckets.len());
     let owner = owner(scan, Some(reach));
     let source = if scan.alone.is_some() { format!("min({owner}.source_id)") } else { format!("{owner}.source_id") };
-    let template = if reach.is_by_bucket { BY_BUCKET } else { IN_RANGE };
+    let template = match reach {
+        _ if scan.has_total_set(query, reach) => IN_RANGE_WITH_TOTAL,
+        Reach { is_by_bucket: true, .. } => BY_BUCKET,
+        _ => IN_RANGE,
+    };
+    let is_twice = is_twice(query, scan, reach);
     Statement::fill(
         template,
         [
-            ("bucket", in_part(scan.has_total(query), "b.bucket", " as bucket").into()),
+            ("bucket", in_part(is_twice, "b.bucket", " as bucket").into()),
             ("source", source.into()),
-            ("columns", columns(query, scan, sources)),
+            ("owner", owner.into()),
+            ("columns", columns(query, scan, sources, is_twice)),
             ("moment", moment(query, now)),
             ("buckets", unnested(buckets)),
             ("rows", rows(query, scan, Some(reach))),
@@ -99,7 +114,7 @@ pub(crate) fn value(
             ("range", in_range(query, scan, buckets, true, Some(reach))),
             ("counted", counted(query, scan, Some(reach))),
             ("sources", of_sources(query, scan, sources, owner)),
-            ("lacking", only_lacking(query, scan, sources)),
+            ("lacking", only_lacking(query, scan, sources, reach)),
             ("groups", groups(query, scan, reach).into()),
         ],
     )
@@ -161,7 +176,7 @@ pub(super) fn in_range(
         Statement::default()
     };
     let untimed = scan.untimed.map_or_else(String::new, |untimed| format!(" and {untimed}"));
-    let twice = if reach.is_some() && scan.has_total(query) { TWICE } else { "" };
+    let twice = if reach.is_some_and(|reach| is_twice(query, scan, reach)) { TWICE } else { "" };
     Statement::fill(
         PLACED,
         [
@@ -203,7 +218,7 @@ fn groups(query: &MetricQuery, scan: &Scan, reach: Reach) -> String {
     if scan.alone.is_none() {
         groups.push(first.to_string());
     } else {
-        let of_part = |column: &str| in_part(scan.has_total(query), &format!("{owner}.{column}"), "");
+        let of_part = |column: &str| in_part(is_twice(query, scan, reach), &format!("{owner}.{column}"), "");
         groups.extend(query.dimensions.contains(&Dimension::Provider).then(|| of_part("provider")));
         groups.extend(query.dimensions.contains(&Dimension::Source).then(|| of_part("source_id")));
     }
@@ -211,10 +226,10 @@ fn groups(query: &MetricQuery, scan: &Scan, reach: Reach) -> String {
     groups.join(", ")
 }
 
-fn columns(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
+fn columns(query: &MetricQuery, scan: &Scan, sources: &[&Source], is_twice: bool) -> Statement {
     let mut sql = Statement::default();
     for dimension in query.row_dimensions() {
-        sql.push(", ").push(in_part(scan.has_total(query), &column(scan, dimension), ""));
+        sql.push(", ").push(in_part(is_twice, &column(scan, dimension), ""));
     }
     sql.append(coverage(query, scan, sources));
     let of_rows = scan.metrics.iter().map(|place| Numbers::of(query.metrics[*place], scan));
@@ -225,9 +240,14 @@ fn columns(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
     sql
 }
 
-/// Returns a column by which rows are grouped; the total has none, if it is read too.
-fn in_part(has_total: bool, column: &str, name: &str) -> String {
-    if has_total { format!("case when not e.is_total then {column} end{name}") } else { column.to_owned() }
+/// Returns whether each row is read once more for the total.
+fn is_twice(query: &MetricQuery, scan: &Scan, reach: Reach) -> bool {
+    scan.has_total(query) && !scan.has_total_set(query, reach)
+}
+
+/// Returns a column by which rows are grouped; the total has none, if each row is read once more for it.
+fn in_part(is_twice: bool, column: &str, name: &str) -> String {
+    if is_twice { format!("case when not e.is_total then {column} end{name}") } else { column.to_owned() }
 }
 
 /// Returns the column of a dimension; null if the rows of the scan do not have it.
@@ -243,12 +263,13 @@ fn coverage(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement 
     if scan.is_of_lacking(query) {
         return ", 0::bigint as started, count(*) as unknown".into();
     }
-    let mut sql = Statement::new(", count(*) as started, count(*) filter (where ");
-    sql.append(lacking(query, sources).unwrap_or_else(|| "false".into())).push(") as unknown");
-    sql
+    Statement::fill(", count(*) as started, {unknown} as unknown", [("unknown", count_lacking(query, sources))])
 }
 
-fn only_lacking(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement {
-    let lacking = lacking(query, sources).filter(|_| scan.is_of_lacking(query));
-    lacking.map_or_else(Statement::default, |lacking| Statement::fill(" and ({lacking})", [("lacking", lacking)]))
+fn only_lacking(query: &MetricQuery, scan: &Scan, sources: &[&Source], reach: Reach) -> Statement {
+    let Some(lacking) = lacking(query, sources).filter(|_| scan.is_of_lacking(query)) else {
+        return Statement::default();
+    };
+    let without_messages = if reach.is_narrow && lacks_messages_alone(query) { WITHOUT_MESSAGES } else { "" };
+    Statement::fill("{first} and ({lacking})", [("first", without_messages.into()), ("lacking", lacking)])
 }
