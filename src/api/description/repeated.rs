@@ -7,12 +7,29 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, Schema};
 
+use crate::api::description::types::fields;
+use crate::api::problem_responses;
+
 /// Types whose fields mean the same wherever they occur.
 const ALIKE: [&str; 2] = ["#/components/schemas/Freshness", "#/components/schemas/Page"];
 
 /// Returns the operations of a path.
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
+}
+
+/// Makes one default response of the problems that any call behind a rule can have. A call states beside it what is its
+/// own: of these statuses, only 503 may have more reasons.
+pub(super) fn share_problems(document: &mut OpenApi) {
+    let shared = problem_responses::of_any_call();
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let responses = &mut operation.responses.responses;
+        let is_had = |(status, problem)| responses.get(status).is_some_and(|own| own == problem || status == "503");
+        if shared.iter().all(is_had) {
+            responses.retain(|status, response| shared.get(status) != Some(response));
+            responses.insert("default".to_owned(), Ref::from_response_name(problem_responses::OF_ANY_CALL).into());
+        }
+    }
 }
 
 /// Makes each example of several responses a component.
@@ -48,17 +65,17 @@ fn contents(response: &mut RefOr<Response>) -> Vec<(&String, &mut Content)> {
         .collect()
 }
 
-/// Leaves out types that nothing refers to any longer, since their fields became those of other types.
+/// Leaves out types and problems that nothing refers to any longer, since they became part of others.
 pub(super) fn leave_out_unused(document: &mut OpenApi) {
     let text = serde_json::to_string(document).unwrap_or_default();
     let components = document.components.get_or_insert_default();
     components.schemas.retain(|name, _| text.contains(&format!("/schemas/{name}\"")));
+    components.responses.retain(|name, _| text.contains(&format!("/responses/{name}\"")));
 }
 
 /// Leaves out the words beside references to types whose fields mean the same everywhere.
 pub(super) fn leave_to_type(schema: &mut RefOr<Schema>) {
-    let RefOr::T(Schema::Object(object)) = schema else { return };
-    for property in object.properties.values_mut() {
+    for (_, property) in fields(schema) {
         if let RefOr::Ref(reference) = property
             && ALIKE.contains(&reference.ref_location.as_str())
         {
