@@ -6,9 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use utoipa::IntoResponses;
-use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response};
 
@@ -125,30 +123,12 @@ const ALL: [Described; 25] = [
     ),
 ];
 
-/// The component of the problems that any call behind a rule can have: its default response.
-pub(crate) const OF_ANY_CALL: &str = "ProblemOfAnyCall";
-
-/// Returns these problems, by status.
-pub(crate) fn of_any_call() -> BTreeMap<String, RefOr<Response>> {
-    let names =
-        ["Unauthorized", "Forbidden", "Misdirected", "Invalid", "TooManyRequests", "InternalError", "Unavailable"];
-    named(&names)
-}
-
 /// The components of all problem responses.
 pub(crate) fn components() -> impl Iterator<Item = (&'static str, Response)> {
-    let problem = |meaning: &str| {
+    ALL.iter().map(|Described(name, _, meaning)| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        ResponseBuilder::new().description(meaning).content(PROBLEM_JSON, content)
-    };
-    let shared = of_any_call();
-    let is_shared = |name: &str| shared.values().any(|problem| *problem == Ref::from_response_name(name).into());
-    let meanings = ALL.iter().filter(|Described(name, ..)| is_shared(name));
-    let meanings = meanings.map(|Described(_, status, meaning)| format!("- {status}: {meaning}"));
-    let statuses = Extensions::builder().add("x-statuses", shared.keys().cloned().collect::<Value>());
-    let default = problem(&meanings.collect::<Vec<_>>().join("\n")).extensions(Some(statuses.build())).build();
-    let each = ALL.iter().map(move |Described(name, _, meaning)| (*name, problem(meaning).build()));
-    each.chain([(OF_ANY_CALL, default)])
+        (*name, ResponseBuilder::new().description(*meaning).content(PROBLEM_JSON, content).build())
+    })
 }
 
 /// Returns references to these components, by status.

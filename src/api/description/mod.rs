@@ -110,7 +110,6 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
             }
         }
     }
-    repeated::share_problems(&mut document);
     repeated::share_examples(&mut document);
     repeated::leave_out_unused(&mut document);
     document

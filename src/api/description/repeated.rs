@@ -8,7 +8,6 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, Schema};
 
 use crate::api::description::types::fields;
-use crate::api::problem_responses;
 
 /// Types whose fields mean the same wherever they occur.
 const ALIKE: [&str; 2] = ["#/components/schemas/Freshness", "#/components/schemas/Page"];
@@ -16,20 +15,6 @@ const ALIKE: [&str; 2] = ["#/components/schemas/Freshness", "#/components/schema
 /// Returns the operations of a path.
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
-}
-
-/// Makes one default response of the problems that any call behind a rule can have. A call states beside it what is its
-/// own: of these statuses, only 503 may have more reasons.
-pub(super) fn share_problems(document: &mut OpenApi) {
-    let shared = problem_responses::of_any_call();
-    for operation in document.paths.paths.values_mut().flat_map(operations) {
-        let responses = &mut operation.responses.responses;
-        let is_had = |(status, problem)| responses.get(status).is_some_and(|own| own == problem || status == "503");
-        if shared.iter().all(is_had) {
-            responses.retain(|status, response| shared.get(status) != Some(response));
-            responses.insert("default".to_owned(), Ref::from_response_name(problem_responses::OF_ANY_CALL).into());
-        }
-    }
 }
 
 /// Makes each example of several responses a component.
