@@ -139,7 +139,7 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
         writes: tributary::db::WriteState::default(),
         departures: tributary::db::Departures::default(),
         memory,
-        doors: Arc::new(api::access::doors::Doors::new(&server, pool, Arc::clone(&clock))),
+        access_policy: Arc::new(api::access::policy::AccessPolicy::new(&server, pool, Arc::clone(&clock))),
         caller: api::access::caller::Caller::default(),
         clock,
         default_zone: chrono_tz::Tz::UTC,

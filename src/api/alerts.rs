@@ -33,10 +33,8 @@ pub(crate) struct AlertList {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Alert {
     /// Name.
-    #[schema(example = "few-sessions")]
     name: String,
     /// The query string of `/v1/metrics/query`.
-    #[schema(example = "metrics=sessions&granularity=hour")]
     query: String,
     /// A greater value crosses it; null: another limit.
     above: Option<Number>,
@@ -76,7 +74,6 @@ pub(crate) struct HeldBucket {
     bucket_start: Option<DateTime<Utc>>,
     /// Status of the bucket (see `/v1/metrics/query`), `unknown_rows`, the reason of a missing value, or the code of a
     /// problem.
-    #[schema(example = "awaiting_sync")]
     reason: String,
 }
 

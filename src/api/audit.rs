@@ -59,7 +59,7 @@ pub(crate) async fn list_audit(request: ListRequest<AuditChoice>) -> Result<Resp
     let page = list.page("audit", &filter, &mut faults);
     filter.before_audit_id = page.after;
     faults.refuse()?;
-    list.state.doors.audit.flush().await;
+    list.state.access_policy.audit.flush().await;
     let items = audit::list(&list.state.pool, &filter, page.to_read()).await?;
     Ok(list.answer(&page, items, |entry| entry.audit_id, Vec::new()))
 }

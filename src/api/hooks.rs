@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::api::access::budget::ADDRESS;
-use crate::api::access::doors::Arrival;
 use crate::api::access::guard::READ;
+use crate::api::access::policy::Arrival;
 use crate::api::configured::SourceHooks;
 use crate::api::problem::{AccessProblem, ActionProblem, ApiError, HookProblem};
 use crate::api::problem_responses::HookProblems;
@@ -78,7 +78,7 @@ async fn follow(state: &ApiState, slug: &str, hooks: &SourceHooks, request: Requ
     let address = address.unwrap_or_else(|| "unknown".to_owned());
     // by host, not by connection
     let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
-    state.doors.budgets.take(&format!("{ADDRESS}{host}"), READ, now).map_err(AccessProblem::from)?;
+    state.access_policy.budgets.take(&format!("{ADDRESS}{host}"), READ, now).map_err(AccessProblem::from)?;
     let body = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
     let hint = (hooks.read)(&hooks.key, &parts.headers, &body).map_err(HookProblem::Refused)?;
     if hint.happened_at.is_some_and(|at| at < now - MAX_AGE || at > now + MAX_AHEAD) {

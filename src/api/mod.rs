@@ -60,7 +60,7 @@ use utoipa_axum::routes;
 pub use crate::api::state::{ApiState, HealthSettings};
 
 use crate::api::access::caller::Caller;
-use crate::api::access::doors::enter;
+use crate::api::access::policy::enter;
 use crate::api::access::routes::Routes;
 use crate::api::problem::ApiError;
 use crate::api::request_id::RequestId;
@@ -178,15 +178,15 @@ pub fn ops_router(state: ApiState) -> Router {
 }
 
 fn finish(router: Router<ApiState>, state: ApiState) -> Router {
-    let (departures, doors) = (state.departures.clone(), Arc::clone(&state.doors));
+    let (departures, policy) = (state.departures.clone(), Arc::clone(&state.access_policy));
     router
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
         .layer(CatchPanicLayer::custom(report_panic))
         .layer(middleware::from_fn(scrape::measure))
-        .layer(doors.cors())
-        .layer(middleware::from_fn_with_state(doors, enter))
+        .layer(policy.cors())
+        .layer(middleware::from_fn_with_state(policy, enter))
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             let id = request.extensions().get::<RequestId>().map(|id| id.0.as_str());
             let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);

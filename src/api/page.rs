@@ -171,7 +171,6 @@ pub(crate) struct Page {
     /// Whether there are more items.
     pub(crate) has_more: bool,
     /// The `cursor` of the next page; null: this is the last one.
-    #[schema(example = "WzEyMzQ1LFsiMjAyNi0xMS0yMCJdXQ")]
     pub(crate) next: Option<String>,
 }
 

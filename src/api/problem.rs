@@ -37,21 +37,16 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub struct Problem {
     /// Kind of problem; stable.
     #[serde(rename = "type")]
-    #[schema(example = "urn:tributary:problem:invalid_query")]
     pub problem_type: String,
     /// Kind of problem, in words.
-    #[schema(example = "The request is invalid")]
     pub title: &'static str,
     /// The HTTP status.
-    #[schema(example = 422)]
     pub status: u16,
     /// Description of this occurrence, with advice.
     pub detail: String,
     /// Kind of problem, for programs.
-    #[schema(example = "invalid_query")]
     pub code: &'static str,
     /// Id of the request; the log has it too.
-    #[schema(example = "5f0c3a52-6a62-4ed5-8a5e-0d0a5b7f7f11")]
     pub instance: String,
     /// All faults of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -62,17 +57,14 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fault {
     /// Parameter or header; absent where the fault is in the body.
-    #[schema(example = "metrics")]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub parameter: String,
     /// Place in the body: a JSON pointer (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// Kind of fault, for programs.
-    #[schema(example = "unknown_metric")]
     pub code: &'static str,
     /// Description of the fault.
-    #[schema(example = "There is no metric `resolved_rate`.")]
     pub detail: String,
     /// Allowed values.
     #[serde(skip_serializing_if = "Vec::is_empty")]

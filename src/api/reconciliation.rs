@@ -27,11 +27,9 @@ pub(crate) struct ReconciliationChoice {
 
 /// Reconciliation results
 ///
-/// Comparisons of the stored data with the provider's own counts, newest first. A window that differed was read
-/// again: `healed` names the missing sessions that were fetched, `differs` states the remaining difference. If a
-/// list is sorted by creation, equal counts do not prove equal states: windows are read again, and
-/// `stale_state` names the sessions whose state had changed. A provider's daily totals are compared too; where the
-/// start of its days is not documented, the zone that fits most days is used and named.
+/// Comparisons of the stored data with the provider's own counts, newest first. A window that differed was read again:
+/// `healed` names the missing sessions that were fetched, `differs` states the remaining difference. A provider's daily
+/// totals are compared too.
 #[utoipa::path(
     get, path = "/v1/reconciliation", tag = "data", params(ReconciliationChoice, PageParameters),
     responses(

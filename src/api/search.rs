@@ -66,11 +66,8 @@ impl SearchChoice {
 
 /// Search texts
 ///
-/// Words and phrases in messages, transcripts, summaries and titles of meetings, newest first. Words are compared by
-/// the language of their source (`sources[].language`), those of titles as they are written, those of Chinese,
-/// Japanese and Korean as parts of a text. Erased texts and sessions that a provider no longer lists are not
-/// found, nor are texts dated later than tomorrow. A range is about the time of the text; a summary, a title and a
-/// text without a time have that of the start of their session. Of a text, the first 50,000 characters are searched.
+/// Words and phrases in messages, transcripts, summaries and titles of meetings, newest first. A range is about the
+/// time of the text; a summary, a title and a text without a time have that of the start of their session.
 #[utoipa::path(
     get, path = "/v1/search", tag = "sessions", params(SearchChoice, FieldParameters, PartParameters, TimeParameters, PageParameters),
     responses(

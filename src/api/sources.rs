@@ -21,10 +21,8 @@ use crate::query::source_polling::{self, CallRate, Lateness, RingState};
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceAnswer {
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     provider: String,
     /// `participant_time` or `session_time`; null: the provider meters nothing, so its minutes are not applicable.
     minutes_basis: Option<String>,
@@ -32,12 +30,10 @@ pub(crate) struct SourceAnswer {
     has_outcomes: bool,
     /// `inline`: messages come with the session; `per_session`: they are fetched after its end; `not_fetched`:
     /// the provider has messages, but they are not read and so unknown; `none`: not applicable.
-    #[schema(example = "inline")]
     message_support: String,
     /// Start of the history: nothing older is requested.
     history_from: DateTime<Utc>,
     /// Polling schedule: six cron fields, UTC.
-    #[schema(example = "0 */5 * * * *")]
     schedule: String,
     /// Whether the source is still configured; false: its history stays.
     is_enabled: bool,

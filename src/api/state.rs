@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::access::caller::Caller;
-use crate::api::access::doors::Doors;
+use crate::api::access::policy::AccessPolicy;
 use crate::api::actions::access::ActionAccess;
 use crate::api::configured::{Alerts, Hooks};
 use crate::api::memory::Memory;
@@ -64,7 +64,7 @@ pub struct ApiState {
     /// Returns one sentence of advice to operators about a class of polling errors.
     pub error_advice: fn(&str) -> Option<&'static str>,
     /// Who may ask, and how.
-    pub doors: Arc<Doors>,
+    pub access_policy: Arc<AccessPolicy>,
     /// The caller of the request; no caller where it was not read from the request.
     pub caller: Caller,
 }

@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::access::caller::Caller;
-use crate::api::access::doors::Doors;
+use crate::api::access::policy::AccessPolicy;
 use crate::api::actions::access::ActionAccess;
 use crate::api::configured::{Alerts, Hooks};
 use crate::api::memory::Memory;
@@ -270,7 +270,7 @@ pub(super) fn state_for_checks(app: &App, pool: &PgPool) -> ApiState {
         replays: None,
         source_changes: None,
         error_advice: |_| None,
-        doors: Arc::new(Doors::new(&app.config.server, pool, Arc::clone(&app.clock))),
+        access_policy: Arc::new(AccessPolicy::new(&app.config.server, pool, Arc::clone(&app.clock))),
         caller: Caller::service("check"),
     }
 }

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 pub use crate::app::service::Role;
 
 use crate::api::access::caller::Caller;
-use crate::api::access::doors::Doors;
+use crate::api::access::policy::AccessPolicy;
 use crate::api::access::tls::Tls;
 use crate::api::actions::access::ActionAccess;
 use crate::api::configured::{Alerts, Hooks};
@@ -155,7 +155,7 @@ async fn answer(
     };
     let memory = Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE);
     // probes read the keys too, so that no slow answer holds up a caller's key
-    let doors = Arc::new(Doors::new(&app.config.server, &probes, Arc::clone(&app.clock)));
+    let access_policy = Arc::new(AccessPolicy::new(&app.config.server, &probes, Arc::clone(&app.clock)));
     let writes = app.writes.clone();
     let state = ApiState {
         pool: reads.clone(),
@@ -175,7 +175,7 @@ async fn answer(
         replays,
         source_changes: Some(source_changes),
         error_advice: ingest::advice_for,
-        doors: Arc::clone(&doors),
+        access_policy: Arc::clone(&access_policy),
         caller: Caller::default(),
     };
     let (mut served, limits) = (JoinSet::new(), ConnectionLimits::of_process(app.config.server.max_connections));
@@ -208,7 +208,7 @@ async fn answer(
     if tokio::time::timeout(GRACE, served.join_all()).await.is_err() {
         tracing::warn!("open requests were cut off after the grace time");
     }
-    doors.audit.flush().await;
+    access_policy.audit.flush().await;
     reads.close().await;
     probes.close().await;
     ended

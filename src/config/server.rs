@@ -36,7 +36,8 @@ pub struct ServerConfig {
     /// `allowed_origins`: origins whose pages may use the API, as browsers state them: `https://host` with a port
     /// where it is not the default.
     pub allowed_origins: Vec<String>,
-    /// `trusted_proxy`: addresses or networks whose `X-Forwarded-For` and `X-Forwarded-Host` count.
+    /// `trusted_proxy`: addresses or networks whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto`
+    /// count.
     pub trusted_proxies: Vec<Network>,
     /// `requests_per_minute`: the budget of one key, in units; a read costs 1, a metric query 5. 0 means no limit,
     /// default 1,200.

@@ -50,7 +50,7 @@ request_body! {
     /// A request for a streaming session: the fields that the provider accepts.
     pub struct StreamingSessionRequest {
         /// `high` (2000 kbps, 720p), `medium` (1000 kbps, 480p, the provider's default) or `low` (500 kbps, 360p).
-        #[schema(required = false, example = "medium")]
+        #[schema(required = false)]
         quality: String,
         /// Id of the avatar; the provider's default is `default`.
         #[schema(required = false, max_length = 200)]
@@ -62,22 +62,22 @@ request_body! {
         #[schema(required = false)]
         stt_settings: SpeechToTextRequest,
         /// `H264` or `VP8` (the provider's default).
-        #[schema(required = false, example = "VP8")]
+        #[schema(required = false)]
         video_encoding: String,
         /// A prompt on which the avatar bases its replies. Passed on and not stored.
         #[schema(required = false)]
         knowledge_base: String,
         /// Version; `v1`.
-        #[schema(required = false, example = "v1")]
+        #[schema(required = false)]
         version: String,
         /// Id of a knowledge base stored at the provider; only with version `v1`.
         #[schema(required = false, max_length = 200)]
         knowledge_base_id: String,
         /// True: the session does not end when it is idle, and billing continues.
-        #[schema(required = false, example = false)]
+        #[schema(required = false)]
         disable_idle_timeout: bool,
         /// Seconds without activity after which the session ends; the provider's default is 120.
-        #[schema(required = false, minimum = 30, maximum = 3600, example = 120)]
+        #[schema(required = false, minimum = 30, maximum = 3600)]
         activity_idle_timeout: i32,
         /// The caller's own room. Passed on and not stored.
         #[schema(required = false)]
@@ -90,7 +90,7 @@ request_body! {
         #[schema(required = false, max_length = 200)]
         voice_id: String,
         /// Rate of speech, above 0; the provider's default is 1.
-        #[schema(required = false, example = 1)]
+        #[schema(required = false)]
         rate: f64,
         /// Emotion, `Excited` or `Friendly` for example.
         #[schema(required = false, max_length = 200)]
@@ -103,10 +103,10 @@ request_body! {
     /// Speech-to-text settings.
     pub struct SpeechToTextRequest {
         /// `deepgram`, `gladia` or `assembly_ai`.
-        #[schema(required = false, example = "deepgram")]
+        #[schema(required = false)]
         provider: String,
         /// Confidence from which recognized speech counts; the provider's default is 0.55.
-        #[schema(required = false, minimum = 0, maximum = 1, example = 0.55)]
+        #[schema(required = false, minimum = 0, maximum = 1)]
         confidence: f64,
     }
 

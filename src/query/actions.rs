@@ -18,24 +18,19 @@ pub struct Action {
     /// Number of the call; increases.
     pub action_id: i64,
     /// `generate_summary` or `start_streaming_session`.
-    #[schema(example = "generate_summary")]
     pub kind: String,
     /// `started` (under way), `succeeded`, `refused` (nothing was started), `postponed` (nothing was started; retry
     /// later) or `unknown` (it may have been started: check at the provider before you retry).
-    #[schema(example = "succeeded")]
     pub state: String,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     pub provider: String,
     /// Number of the session; null: not polled yet, or there is none.
     pub session_id: Option<i64>,
     /// The provider's id of the session; null: there is none.
     pub provider_session_id: Option<String>,
     /// Address of the caller.
-    #[schema(example = "127.0.0.1:50214")]
     pub requested_by: String,
     /// Id of the request, also in the log.
     pub request_id: String,

@@ -30,10 +30,8 @@ pub struct AlertState {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AlertIncident {
     /// Number.
-    #[schema(example = 12)]
     pub incident_id: i64,
     /// Level of a budget, percent; null: a threshold.
-    #[schema(example = 80)]
     pub level_percent: Option<i32>,
     /// The limit that was crossed.
     pub limit: Number,
@@ -50,14 +48,12 @@ pub struct AlertIncident {
     /// The value that resolved it.
     pub resolved_value: Option<Number>,
     /// `cleared`, `period_ended` or `definition_changed`.
-    #[schema(example = "cleared")]
     pub resolved_reason: Option<String>,
     /// Whether the receiver accepted all messages about it.
     pub is_delivered: bool,
     /// Attempts to send these messages.
     pub attempt_count: i64,
     /// HTTP status of the last attempt; null: no answer, or none was made.
-    #[schema(example = 204)]
     pub last_status: Option<i32>,
 }
 

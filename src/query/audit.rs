@@ -15,33 +15,24 @@ pub const KINDS: [&str; 3] = ["read", "command", "refused"];
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct AuditItem {
     /// Number of the entry; increases.
-    #[schema(example = 31)]
     pub audit_id: i64,
     /// Time of the request.
     pub at: DateTime<Utc>,
     /// `read`: texts or names were read; `command`; `refused`.
-    #[schema(example = "read")]
     pub kind: String,
     /// Label of the key, `open` where the service needs none, or user of the command line.
-    #[schema(example = "dashboard")]
     pub caller: String,
     /// Address of the client; null: the command line.
-    #[schema(example = "10.4.0.7:50214")]
     pub address: Option<String>,
     /// Id of the key; null: none.
-    #[schema(example = "0f3c5a7b9d11")]
     pub key_id: Option<String>,
     /// Method and route, or kind of the command on the command line.
-    #[schema(example = "GET /v1/sessions/{session_id}/transcript")]
     pub action: String,
     /// Path of the request, or target of the command.
-    #[schema(example = "/v1/sessions/42/transcript")]
     pub target: Option<String>,
     /// Scope that the request needs; null: the command line.
-    #[schema(example = "content:read")]
     pub scope: Option<String>,
     /// HTTP status of the answer; null: the command line, or a command whose outcome is unknown.
-    #[schema(example = 200)]
     pub status: Option<i32>,
     /// Id of the request, also in the log; null: the command line.
     pub request_id: Option<String>,

@@ -61,7 +61,6 @@ pub struct Availability {
     /// Whether the part is available.
     pub availability: State,
     /// Result of the last try, such as `no_link` or `file_cut`; null: no problem, or not tried.
-    #[schema(example = "not_found")]
     pub reason: Option<String>,
     /// Time of the next try; null: none is planned.
     pub next_try_at: Option<DateTime<Utc>>,

@@ -17,16 +17,12 @@ pub struct Backfill {
     /// Number of the backfill.
     pub backfill_id: i64,
     /// Slug of the source.
-    #[schema(example = "konpro-main")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konpro")]
     pub provider: String,
     /// Kind of record.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// `running`, `paused`, `done` (every unit is proven), `failed` (some units are not) or `cancelled`.
-    #[schema(example = "running")]
     pub state: String,
     /// Reason for the failure.
     pub reason: Option<String>,
@@ -77,7 +73,6 @@ pub struct BackfillUnit {
     /// First instant after it.
     pub window_to: DateTime<Utc>,
     /// `open`, `proven`, `doubtful` or `failed`.
-    #[schema(example = "proven")]
     pub state: String,
     /// The process that reads it now.
     pub owner: Option<String>,

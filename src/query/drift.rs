@@ -15,19 +15,14 @@ use crate::query::{ReadError, reading};
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Drift {
     /// Slug of the source that sent it.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     pub provider: String,
     /// Kind of record.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// `unknown_field`, `unknown_value`, `unreadable_value`, `replaced_text` or `stray_quote`.
-    #[schema(example = "unknown_field")]
     pub kind: String,
     /// JSON pointer into the record, without list positions; empty: the whole record, or its envelope.
-    #[schema(example = "/status/closed_by")]
     pub path: String,
     /// The value, if it is a word of a closed list, or its fault; null: it may be personal and is only in
     /// the raw records.
@@ -37,7 +32,6 @@ pub struct Drift {
     /// Time at which it was last seen in a new or changed record.
     pub last_seen_at: DateTime<Utc>,
     /// Number of records with distinct content that contained it.
-    #[schema(example = 12)]
     pub record_count: i64,
 }
 

@@ -15,16 +15,12 @@ use crate::query::list::newest;
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Erasure {
     /// Number of the erasure.
-    #[schema(example = 4)]
     pub erasure_id: i64,
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// `running` or `done`.
-    #[schema(example = "done")]
     pub state: String,
     /// `keep`: sessions of the person stay as counted; `delete`: they are deleted.
-    #[schema(example = "keep")]
     pub sessions: String,
     /// Requester: address of the caller, or user and host of the command line.
     pub requested_by: String,

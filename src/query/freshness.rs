@@ -49,7 +49,6 @@ pub struct Freshness {
     pub range: Option<RangeProof>,
     /// Version of the stored data: increases with every write, and only then. A poll that finds nothing new leaves it
     /// unchanged.
-    #[schema(example = "d48213")]
     pub data_version: String,
     /// Whether an operator paused a stream involved: it lags until it is resumed.
     pub is_paused: bool,
@@ -65,18 +64,14 @@ pub struct Freshness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StreamFreshness {
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     pub provider: String,
     /// Kind of record polled.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// `stale` if it is further behind than allowed.
     pub state: FreshnessState,
     /// Lag from which it is stale: set for its source, or three intervals of its schedule.
-    #[schema(example = 900)]
     pub stale_after_seconds: i32,
     /// Whether an operator paused it.
     pub is_paused: bool,
@@ -92,7 +87,6 @@ pub struct StreamFreshness {
     /// Time at which a run last ended complete; null: never.
     pub last_success_at: Option<DateTime<Utc>>,
     /// `complete`, `incomplete`, `failed`, `rate_limited`, `cancelled` or `never_ran`.
-    #[schema(example = "complete")]
     pub last_verdict: String,
 }
 

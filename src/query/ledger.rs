@@ -23,23 +23,18 @@ pub struct LedgerLine {
     /// Time at which the session began.
     pub started_at: DateTime<Utc>,
     /// The session.
-    #[schema(example = 42)]
     pub session_id: i64,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     pub provider: String,
     /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// `consumed` (metered by the provider), `wall_clock` (start to end), `participant` (sum of the presences) or
     /// `active` (gaps between messages, five minutes each at most).
-    #[schema(example = "consumed")]
     pub minutes_kind: String,
     /// Basis of the minutes: `participant_time`, `session_time`, `elapsed` or `activity`. Do not add different bases
     /// without saying so.
-    #[schema(example = "participant_time")]
     pub minutes_basis: String,
     /// Number of minutes; null: unknown, which is not zero.
     pub minutes: Option<Unrounded>,
@@ -48,7 +43,6 @@ pub struct LedgerLine {
     /// True while the session is live or open.
     pub is_provisional: bool,
     /// Rounding of sold minutes: `none`, or the rounding of the rate card in force; null: not sold.
-    #[schema(example = "ceil_per_session")]
     pub rounding: Option<String>,
     /// Minutes sold, after rounding; null: not sold, or unknown.
     pub rounded_minutes: Option<Unrounded>,

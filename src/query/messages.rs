@@ -21,7 +21,6 @@ pub struct Message {
     /// Time at which it was sent; null: the provider gave no readable time.
     pub sent_at: Option<DateTime<Utc>>,
     /// `user`, `assistant`, `participant` (of a meeting) or `unknown`.
-    #[schema(example = "user")]
     pub sender_role: String,
     /// In a meeting: the presence that wrote it, as in `/participants`.
     pub participant_id: Option<i64>,

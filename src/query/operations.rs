@@ -12,23 +12,18 @@ use crate::query::list::{newest, push_any};
 #[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct Operation {
     /// Number of the command; increases.
-    #[schema(example = 12)]
     pub operation_id: i64,
     /// Time at which it was requested.
     pub requested_at: DateTime<Utc>,
     /// `pause`, `resume`, `run`, `replay`, `backfill` and others to come.
-    #[schema(example = "pause")]
     pub kind: String,
     /// Slug of the source; null: all sources.
-    #[schema(example = "rtk-prod")]
     pub source: Option<String>,
     /// The stream; null: all streams.
-    #[schema(example = "chat")]
     pub stream: Option<String>,
     /// Further detail: the number of a reject, or a range of time; null: none.
     pub target: Option<String>,
     /// Requester: address of the caller, or user and host of the command line.
-    #[schema(example = "127.0.0.1:50214")]
     pub requested_by: String,
     /// Id of the request, also in the log; null: requested on the command line.
     pub request_id: Option<String>,

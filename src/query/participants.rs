@@ -22,12 +22,10 @@ pub struct Participant {
     /// Pseudonym of the person; null: unidentified.
     pub person_id: Option<String>,
     /// Display name. Personal.
-    #[schema(example = "Ada")]
     pub display_name: Option<String>,
     /// The customer's own id of the person. Personal.
     pub custom_participant_id: Option<String>,
     /// Name of the participant's permissions.
-    #[schema(example = "group_call_host")]
     pub preset_name: Option<String>,
     /// Time at which the presence began; null: not given.
     pub joined_at: Option<DateTime<Utc>>,

@@ -17,12 +17,10 @@ pub struct Provenance {
     /// Number of the session.
     pub session_id: i64,
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// SHA-256, first 16 bytes, in hex, of the record that its values come from.
-    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     pub content_hash: String,
     /// Time at which that record was first fetched; null: its bytes are no longer stored.
     pub content_first_fetched_at: Option<DateTime<Utc>>,
@@ -52,13 +50,10 @@ pub struct Change {
     /// Time at which the change was stored.
     pub changed_at: DateTime<Utc>,
     /// The field.
-    #[schema(example = "outcome")]
     pub field: String,
     /// Old value as text; null: not known before.
-    #[schema(example = "open")]
     pub old: Option<String>,
     /// New value as text; null: no longer known.
-    #[schema(example = "resolved")]
     pub new: Option<String>,
     /// Time at which the provider changed it; null: not given.
     pub provider_time: Option<DateTime<Utc>>,

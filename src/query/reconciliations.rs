@@ -15,13 +15,10 @@ pub struct Reconciliation {
     /// Number of the comparison; increases.
     pub reconciliation_id: i64,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     pub provider: String,
     /// Kind of record.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// First instant of the window, by creation of sessions.
     pub window_from: DateTime<Utc>,
@@ -31,7 +28,6 @@ pub struct Reconciliation {
     pub checked_at: DateTime<Utc>,
     /// `match`, `healed` (it differed in count or state and was corrected), `differs`, `unverifiable` (the provider
     /// gave no count) or `failed` (the provider could not be queried).
-    #[schema(example = "healed")]
     pub state: String,
     /// Reason for the difference, in a sentence.
     pub reason: Option<String>,

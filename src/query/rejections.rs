@@ -17,13 +17,10 @@ pub struct Rejection {
     /// Number of the record; increases.
     pub reject_id: i64,
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konvo")]
     pub provider: String,
     /// Kind of record.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// The provider's id of the record; null: unreadable.
     pub provider_record_id: Option<String>,
@@ -31,10 +28,8 @@ pub struct Rejection {
     pub provider_session_id: Option<String>,
     /// Reason code, for programs: `missing_field`, `unreadable_time`, `not_an_object`, `unusable_id`,
     /// `refused_by_database`, …
-    #[schema(example = "unreadable_time")]
     pub reason_code: String,
     /// JSON pointer into the record (RFC 6901); empty: the whole record.
-    #[schema(example = "/created_at")]
     pub json_pointer: String,
     /// Description of the reason. Contains no value of the record.
     pub detail: String,

@@ -17,17 +17,13 @@ pub struct Run {
     /// Number of the run; increases.
     pub run_id: i64,
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konvo")]
     pub provider: String,
     /// Kind of record polled.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// `poll`, or a read in addition to the polls: `backfill` or `reconcile` of the past, `hint` of sessions that a
     /// webhook named.
-    #[schema(example = "poll")]
     pub purpose: String,
     /// Time at which it began.
     pub started_at: DateTime<Utc>,
@@ -36,7 +32,6 @@ pub struct Run {
     /// Time at which it ended; null: it has not ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// `complete`, `incomplete`, `failed`, `rate_limited` or `cancelled`; null: it has not ended.
-    #[schema(example = "complete")]
     pub verdict: Option<String>,
     /// Reason why it is not complete.
     pub reason: Option<String>,

@@ -16,14 +16,11 @@ use crate::query::{ReadError, reading};
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CallRate {
     /// Calls per minute in force now.
-    #[schema(example = 560.0)]
     pub requests_per_minute: f64,
     /// Origin of the rate. `configured`: `requests_per_minute` of the source is the ceiling; `provider`: the
     /// strictest policy that the provider states, times `quota_share`; `default`: the provider states none.
-    #[schema(example = "provider")]
     pub decided_by: String,
     /// Calls per minute left by the provider's strictest stated policy; null: it states none.
-    #[schema(example = 560.0)]
     pub stated_per_minute: Option<f64>,
 }
 
@@ -59,7 +56,6 @@ pub async fn call_rates(pool: &PgPool, now: DateTime<Utc>) -> Result<BTreeMap<i3
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lateness {
     /// Overlap of each poll with the proven range, seconds; null: never polled.
-    #[schema(example = 3600)]
     pub overlap_seconds: Option<i64>,
     /// The longest delay with which a session appeared in a range already proven complete, seconds; null: none did.
     /// Polls reach back at least this far.
@@ -106,10 +102,8 @@ pub async fn lateness(pool: &PgPool, today: NaiveDate) -> Result<BTreeMap<i32, L
 pub struct RingState {
     /// `poll` (recently created sessions), `hourly` (the last month), `daily` (open sessions of any age) or `weekly`
     /// (everything).
-    #[schema(example = "hourly")]
     pub ring: &'static str,
     /// Interval between two reads, seconds; null: read by every poll.
-    #[schema(example = 3600)]
     pub period_seconds: Option<i64>,
     /// The oldest creation time that it covers; null: no session is open.
     pub covers_from: Option<DateTime<Utc>>,

@@ -14,7 +14,6 @@ use crate::query::{ReadError, reading};
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Summary {
     /// `markdown` or `text`.
-    #[schema(example = "markdown")]
     pub format: String,
     /// The text. Personal.
     pub body: String,

@@ -19,12 +19,10 @@ pub struct TimelineEvent {
     pub at: DateTime<Utc>,
     /// `created`, `started`, `ended`, `completed` (the session), `joined`, `left` (a participant), `message` or
     /// `segment` (an utterance).
-    #[schema(example = "joined")]
     pub event: String,
     /// The presence, as in `/participants`; null: an event of the session, or unknown.
     pub participant_id: Option<i64>,
     /// Name of the person. Personal.
-    #[schema(example = "Ada")]
     pub name: Option<String>,
     /// Text of the message or utterance. Personal.
     pub body: Option<String>,

@@ -16,10 +16,8 @@ use crate::query::{ReadError, reading};
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TranscriptFacts {
     /// Format of the file: `json`, `csv`, `srt` or `vtt`.
-    #[schema(example = "json")]
     pub format: String,
     /// Language, if the file states it.
-    #[schema(example = "en-US")]
     pub language_code: Option<String>,
     /// Number of utterances.
     pub segment_count: i32,
@@ -35,13 +33,11 @@ pub struct Speaker {
     /// Pseudonym, the `person_id` of a participant if known; null: not given.
     pub speaker_id: Option<String>,
     /// Name. Personal.
-    #[schema(example = "Ada")]
     pub label: Option<String>,
     /// Number of words spoken.
     pub words: i64,
     /// Share of the speaking time, 0 to 1; share of the characters if an utterance has no start or no end. Null:
     /// there is neither.
-    #[schema(example = 0.6)]
     pub talk_share: Option<Number>,
 }
 
@@ -61,7 +57,6 @@ pub struct TranscriptSegment {
     /// Pseudonym of the speaker; null: not given.
     pub speaker_id: Option<String>,
     /// Name of the speaker. Personal.
-    #[schema(example = "Ada")]
     pub speaker: Option<String>,
     /// Text of the utterance. Personal.
     pub body: String,

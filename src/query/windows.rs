@@ -14,13 +14,10 @@ pub const STATES: [&str; 3] = ["proven", "doubtful", "accepted"];
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CoveredWindow {
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konvo")]
     pub provider: String,
     /// Kind of record.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// First instant inside.
     pub window_from: DateTime<Utc>,
@@ -33,7 +30,6 @@ pub struct CoveredWindow {
     /// The operator: address of the caller, or user of the command line.
     pub accepted_by: Option<String>,
     /// The operator's reason to accept it.
-    #[schema(example = "The provider counts a session that its support cannot find.")]
     pub accepted_note: Option<String>,
     /// Reason why it is not proven.
     pub reason: Option<String>,

@@ -147,7 +147,7 @@ impl Reading {
     async fn question(&self, asked: &str) -> Result<Question, ApiError> {
         if let Some(key_id) = &self.state.caller.key_id {
             let now = self.state.clock.now();
-            self.state.doors.budgets.take(key_id, QUERY, now).map_err(AccessProblem::from)?;
+            self.state.access_policy.budgets.take(key_id, QUERY, now).map_err(AccessProblem::from)?;
         }
         let address = format!("{METRICS_PATH}?{asked}").parse::<Uri>().map_err(|_| ApiError::NoSuchPath)?;
         let Asked { given, faults } = Asked::<QueryParameters>::of(&address)?;

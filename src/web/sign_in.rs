@@ -7,8 +7,8 @@ use axum::extract::{Extension, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::api::access::doors::{Arrival, Doors};
 use crate::api::access::page_session;
+use crate::api::access::policy::{AccessPolicy, Arrival};
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::request_body;
 use crate::web::layout::{Layout, Section};
@@ -35,9 +35,9 @@ fn next_page(asked: Option<&str>) -> String {
 }
 
 /// Shows the form.
-pub(crate) async fn form(Extension(doors): Extension<Arc<Doors>>, visit: Visit) -> Result<Response, ApiError> {
+pub(crate) async fn form(Extension(policy): Extension<Arc<AccessPolicy>>, visit: Visit) -> Result<Response, ApiError> {
     let next = next_page(visit.selection.get("next"));
-    if doors.keys.is_none() {
+    if policy.keys.is_none() {
         return Ok(Redirect::to(&next).into_response());
     }
     let ended = visit.selection.get("ended").map(|_| "The session has ended.".to_owned());
@@ -46,20 +46,20 @@ pub(crate) async fn form(Extension(doors): Extension<Arc<Doors>>, visit: Visit) 
 
 /// Signs in.
 pub(crate) async fn sign_in(
-    Extension(doors): Extension<Arc<Doors>>,
+    Extension(policy): Extension<Arc<AccessPolicy>>,
     Extension(arrival): Extension<Arrival>,
     visit: Visit,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    refuse_foreign(&doors, &arrival, &parts.headers)?;
+    refuse_foreign(&policy, &arrival, &parts.headers)?;
     let body = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
     let field = |name: &str| {
         let mut fields = form_urlencoded::parse(&body);
         fields.find(|(known, _)| known == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
     };
     let next = next_page(Some(&field("next")));
-    match page_session::open(&doors, &arrival, &field("key")).await {
+    match page_session::open(&policy, &arrival, &field("key")).await {
         Ok(cookie) => Ok(with_cookie(Redirect::to(&next).into_response(), cookie)),
         Err(error @ ApiError::Access(_)) => {
             let problem = error.of_part(&visit.request_id);
@@ -73,20 +73,20 @@ pub(crate) async fn sign_in(
 
 /// Signs out.
 pub(crate) async fn sign_out(
-    Extension(doors): Extension<Arc<Doors>>,
+    Extension(policy): Extension<Arc<AccessPolicy>>,
     Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    refuse_foreign(&doors, &arrival, &headers)?;
-    let cookie = page_session::close(&doors, &arrival, &headers).await?;
+    refuse_foreign(&policy, &arrival, &headers)?;
+    let cookie = page_session::close(&policy, &arrival, &headers).await?;
     let mut response = with_cookie(Redirect::to("/sign-in").into_response(), cookie);
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     Ok(response)
 }
 
 /// Refuses a form that another site sent.
-fn refuse_foreign(doors: &Doors, arrival: &Arrival, headers: &HeaderMap) -> Result<(), ApiError> {
-    if doors.is_permitted_origin(headers, arrival.host.as_deref()) {
+fn refuse_foreign(policy: &AccessPolicy, arrival: &Arrival, headers: &HeaderMap) -> Result<(), ApiError> {
+    if policy.is_permitted_origin(headers, arrival.host.as_deref()) {
         Ok(())
     } else {
         Err(ActionProblem::CrossSite.into())

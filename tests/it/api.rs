@@ -1,6 +1,7 @@
 //! The HTTP API as a client sees it: a file for each URL, and one for each rule that all URLs share.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access_policy;
 mod actions;
 mod alerts;
 mod audit;
@@ -8,7 +9,6 @@ mod connections;
 mod costs_estimate;
 mod dashboards;
 mod departures;
-mod doors;
 mod etag;
 mod formats;
 mod freshness;

@@ -84,6 +84,6 @@ async fn operators_pause_resume_and_run_by_forms_that_no_other_page_can_send() {
     let watched = page(&watcher).await;
     assert!(!watched.contains("<button>Pause") && watched.contains("rtk-prod · sessions"), "{watched}");
     let commands = "select count(*) from analytics.audit where kind = 'command' and target like '/data-health/%'";
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     assert!(sqlx::query_scalar::<_, i64>(commands).fetch_one(api.pool()).await.unwrap() >= 2);
 }

@@ -126,7 +126,7 @@ async fn p14_texts_and_names_are_shown_only_to_keys_that_may_read_them() {
     assert_eq!(api.send_as(&reader, "GET", "/sessions/31").await.status, 404);
     let found = api.send_as(&reader, "GET", &format!("/sessions?{RANGE}&q=refund")).await;
     assert!(found.text.contains("About the") && !found.text.contains("We refund"), "{}", found.text);
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let reads = "select count(*) from analytics.audit where kind = 'read' and status = 200 and target like '/sessions%'
                     and scope like '%content:read%'";
     assert_eq!(sqlx::query_scalar::<_, i64>(reads).fetch_one(api.pool()).await.unwrap(), 2);

@@ -15,8 +15,8 @@ pub(crate) use crate::api::access::budget::{QUERY, READ};
 
 use crate::api::access::budget::Rest;
 use crate::api::access::caller::Caller;
-use crate::api::access::doors::{API_KEY, Arrival, Doors};
 use crate::api::access::page_session;
+use crate::api::access::policy::{API_KEY, AccessPolicy, Arrival};
 use crate::api::memory::View;
 use crate::api::problem::{AccessProblem, ApiError};
 use crate::api::request_id::RequestId;
@@ -78,15 +78,14 @@ impl Content {
 
 /// Applies a rule.
 pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next) -> Response {
-    let Some(doors) = request.extensions().get::<Arc<Doors>>().cloned() else {
-        return ApiError::Panicked("a route is not behind the doors".to_owned()).into_response();
+    let Some(policy) = request.extensions().get::<Arc<AccessPolicy>>().cloned() else {
+        return ApiError::Panicked("a route is not under the access policy".to_owned()).into_response();
     };
-    let (mut parts, body) = request.into_parts();
-    let mut rest = None;
-    let admitted = admit(&doors, rule, &mut parts, &mut rest).await;
+    let ((mut parts, body), mut rest) = (request.into_parts(), None);
+    let admitted = admit(&policy, rule, &mut parts, &mut rest).await;
     let request = Request::from_parts(parts, body);
     let mut response = match admitted {
-        Ok(entries) => answer(&doors, rule, entries, request, next).await,
+        Ok(entries) => answer(&policy, rule, entries, request, next).await,
         Err(error) => {
             if let ApiError::Access(AccessProblem::OverBudget(over)) = &error {
                 rest = over.rest;
@@ -102,7 +101,7 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
     if shows_content || [Scope::ContentRead, Scope::PeopleManage].iter().any(|scope| rule.scopes.contains(scope)) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if doors.keys.is_some() {
+    if policy.keys.is_some() {
         headers.append(header::VARY, HeaderValue::from_static("authorization, x-api-key"));
         headers.append(header::VARY, HeaderValue::from_static("cookie"));
     }
@@ -110,16 +109,21 @@ pub(crate) async fn apply(State(rule): State<Rule>, request: Request, next: Next
 }
 
 /// Checks a request; leaves its caller in the extensions, and returns the entries for the audit log.
-async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<Rest>) -> Result<Entries, ApiError> {
+async fn admit(
+    policy: &AccessPolicy,
+    rule: Rule,
+    parts: &mut Parts,
+    rest: &mut Option<Rest>,
+) -> Result<Entries, ApiError> {
     let arrival = parts.extensions.get::<Arrival>().cloned().unwrap_or_default();
     let address = arrival.address.clone().unwrap_or_else(|| "unknown".to_owned());
-    let now = doors.clock.now();
-    let caller = match &doors.keys {
+    let now = policy.clock.now();
+    let caller = match &policy.keys {
         None => Caller::open(&address),
         Some(ring) => {
             let key = match credential(&parts.headers) {
                 Ok(text) => ring.find(&text).await,
-                Err(AccessProblem::NoKey) => match page_session::key_id(doors, parts, rule.is_page).await {
+                Err(AccessProblem::NoKey) => match page_session::key_id(policy, parts, rule.is_page).await {
                     Ok(key_id) => ring.of_session(&key_id).await,
                     Err(error) => Err(error),
                 },
@@ -128,11 +132,11 @@ async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<R
             let key = match key {
                 Ok(key) => key,
                 Err(error) => {
-                    doors.charge_address(&arrival, now)?;
+                    policy.charge_address(&arrival, now)?;
                     return Err(error);
                 }
             };
-            *rest = doors.budgets.take(&key.key_id, rule.cost, now).map_err(AccessProblem::from)?;
+            *rest = policy.budgets.take(&key.key_id, rule.cost, now).map_err(AccessProblem::from)?;
             Caller::with_key(&key, &address)
         }
     };
@@ -147,12 +151,12 @@ async fn admit(doors: &Doors, rule: Rule, parts: &mut Parts, rest: &mut Option<R
         None
     };
     if let Some(problem) = problem {
-        doors.audit.note(entry(AuditKind::Refused, Some(403))).await;
+        policy.audit.note(entry(AuditKind::Refused, Some(403))).await;
         return Err(problem.into());
     }
     let audited = rule.audited(&parts.method).map(|kind| entry(kind, None));
     if caller.sources != SourceAccess::All {
-        check_object(doors, &caller.sources, parts).await?;
+        check_object(policy, &caller.sources, parts).await?;
     }
     // what is audited is not kept: its answers are content, keys, or the audit log itself
     if audited.is_none() {
@@ -179,11 +183,11 @@ struct Entries {
 }
 
 /// Runs the handler; what is audited is answered only if it is recorded.
-async fn answer(doors: &Doors, rule: Rule, entries: Entries, request: Request, next: Next) -> Response {
+async fn answer(policy: &AccessPolicy, rule: Rule, entries: Entries, request: Request, next: Next) -> Response {
     let key_id = request.extensions().get::<Caller>().and_then(|caller| caller.key_id.clone());
     let _turn = match key_id.filter(|_| rule.cost > READ) {
         None => None,
-        Some(key_id) => match doors.budgets.query(&key_id, doors.clock.now()).await {
+        Some(key_id) => match policy.budgets.query(&key_id, policy.clock.now()).await {
             Ok(turn) => Some(turn),
             Err(over) => return ApiError::from(AccessProblem::from(over)).into_response(),
         },
@@ -193,30 +197,30 @@ async fn answer(doors: &Doors, rule: Rule, entries: Entries, request: Request, n
             let response = next.run(request).await;
             let shows_content = response.extensions().get::<Content>().is_some();
             match entries.of_content.filter(|_| shows_content) {
-                Some(entry) => noted(doors, entry, response).await,
+                Some(entry) => noted(policy, entry, response).await,
                 None => response,
             }
         }
         Some(entry) if entry.kind == AuditKind::Command => {
-            let audit_id = match doors.audit.begin(entry).await {
+            let audit_id = match policy.audit.begin(entry).await {
                 Ok(audit_id) => audit_id,
                 Err(error) => return ApiError::from(error).into_response(),
             };
             let response = next.run(request).await;
-            doors.audit.complete(audit_id, response.status().as_u16()).await;
+            policy.audit.complete(audit_id, response.status().as_u16()).await;
             response
         }
         Some(entry) => {
             let response = next.run(request).await;
-            noted(doors, entry, response).await
+            noted(policy, entry, response).await
         }
     }
 }
 
 /// Returns the response once its entry is recorded.
-async fn noted(doors: &Doors, entry: AuditEntry, response: Response) -> Response {
+async fn noted(policy: &AccessPolicy, entry: AuditEntry, response: Response) -> Response {
     let status = Some(response.status().as_u16());
-    if doors.audit.note(AuditEntry { status, ..entry }).await {
+    if policy.audit.note(AuditEntry { status, ..entry }).await {
         response
     } else {
         ApiError::NotReady("The audit log cannot be written.").into_response()
@@ -264,10 +268,10 @@ fn audit_entry(
 }
 
 /// Refuses a path that names an object of a source that the caller may not see.
-async fn check_object(doors: &Doors, sources: &SourceAccess, parts: &mut Parts) -> Result<(), ApiError> {
+async fn check_object(policy: &AccessPolicy, sources: &SourceAccess, parts: &mut Parts) -> Result<(), ApiError> {
     let Ok(path) = RawPathParams::from_request_parts(parts, &()).await else { return Ok(()) };
     for (name, value) in &path {
-        let pool = &doors.pool;
+        let pool = &policy.pool;
         let slug = match (name, value.parse::<i64>()) {
             ("slug", _) => Some(value.to_owned()),
             ("session_id", Ok(number)) => source_of::session(pool, number).await?,

@@ -6,7 +6,7 @@
 pub mod audit_log;
 pub(crate) mod budget;
 pub mod caller;
-pub mod doors;
+pub mod policy;
 pub(crate) mod guard;
 pub mod key_ring;
 pub(crate) mod page_session;

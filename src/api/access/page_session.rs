@@ -11,7 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
-use crate::api::access::doors::{Arrival, Doors};
+use crate::api::access::policy::{AccessPolicy, Arrival};
 use crate::api::problem::{AccessProblem, ActionProblem, ApiError};
 use crate::clock::secret_bytes;
 use crate::query::page_sessions;
@@ -32,41 +32,45 @@ fn token_hash(headers: &HeaderMap) -> Option<[u8; 32]> {
 }
 
 /// Returns the id of the key that a request without a key stands for.
-pub(super) async fn key_id(doors: &Doors, parts: &Parts, is_page: bool) -> Result<String, ApiError> {
+pub(super) async fn key_id(policy: &AccessPolicy, parts: &Parts, is_page: bool) -> Result<String, ApiError> {
     let token_hash = token_hash(&parts.headers).ok_or(AccessProblem::NoKey)?;
     if !parts.method.is_safe() {
         let host = parts.extensions.get::<Arrival>().and_then(|arrival| arrival.host.as_deref());
         if !is_page {
             return Err(AccessProblem::NoKey.into());
         }
-        if !doors.is_permitted_origin(&parts.headers, host) {
+        if !policy.is_permitted_origin(&parts.headers, host) {
             return Err(ActionProblem::CrossSite.into());
         }
     }
-    let found = page_sessions::key_id(&doors.pool, &token_hash, doors.clock.now()).await?;
+    let found = page_sessions::key_id(&policy.pool, &token_hash, policy.clock.now()).await?;
     found.ok_or_else(|| AccessProblem::EndedSession.into())
 }
 
 /// Opens a session of the key with this text; returns its cookie.
-pub(crate) async fn open(doors: &Doors, arrival: &Arrival, text: &str) -> Result<HeaderValue, ApiError> {
-    let now = doors.clock.now();
-    let ring = doors.keys.as_ref().ok_or(AccessProblem::NoKeysHere)?;
+pub(crate) async fn open(policy: &AccessPolicy, arrival: &Arrival, text: &str) -> Result<HeaderValue, ApiError> {
+    let now = policy.clock.now();
+    let ring = policy.keys.as_ref().ok_or(AccessProblem::NoKeysHere)?;
     let key = match ring.find(text).await {
         Ok(key) => key,
         Err(error) => {
-            doors.charge_address(arrival, now)?;
+            policy.charge_address(arrival, now)?;
             return Err(error);
         }
     };
     let token = BASE64_URL_SAFE_NO_PAD.encode(secret_bytes::<32>());
-    page_session::open(&doors.pool, &Sha256::digest(&token).into(), &key.key_id, now, now + LIFE).await?;
+    page_session::open(&policy.pool, &Sha256::digest(&token).into(), &key.key_id, now, now + LIFE).await?;
     cookie(arrival, &token, LIFE)
 }
 
 /// Closes the session of a request; returns the cookie that replaces its own.
-pub(crate) async fn close(doors: &Doors, arrival: &Arrival, headers: &HeaderMap) -> Result<HeaderValue, ApiError> {
+pub(crate) async fn close(
+    policy: &AccessPolicy,
+    arrival: &Arrival,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, ApiError> {
     if let Some(token_hash) = token_hash(headers) {
-        page_session::close(&doors.pool, &token_hash).await?;
+        page_session::close(&policy.pool, &token_hash).await?;
     }
     cookie(arrival, "", TimeDelta::zero())
 }

@@ -32,6 +32,10 @@ pub enum TlsError {
     Unusable(#[from] rustls::Error),
 }
 
+/// Whether a request came by TLS, without a proxy before this service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByTls(pub(crate) bool);
+
 /// Times of the last change of both files.
 type Stamp = [Option<SystemTime>; 2];
 

@@ -30,15 +30,12 @@ use crate::store::action::{self as journal, Trace};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionStarted {
     /// Number of the call in `/v1/actions`.
-    #[schema(example = 18)]
     action_id: i64,
     /// Slug of the source.
-    #[schema(example = "konpro-main")]
     source: String,
     /// The provider's id of the session. `/v1/sessions` lists it once it is polled.
     provider_session_id: String,
     /// Longest duration of the session, seconds; null: not stated by the provider.
-    #[schema(example = 600)]
     session_duration_limit_seconds: Option<i32>,
     /// Whether the session is on a paid plan; null: not stated by the provider.
     is_paid: Option<bool>,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::api::access::caller::Caller;
-use crate::api::access::doors::{Arrival, Doors};
+use crate::api::access::policy::{AccessPolicy, Arrival};
 use crate::api::parameters::Faults;
 use crate::api::problem::{ActionProblem, ApiError, Fault};
 use crate::api::request_body;
@@ -45,8 +45,8 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let host = parts.extensions.get::<Arrival>().and_then(|arrival| arrival.host.as_deref());
-        let doors = parts.extensions.get::<Arc<Doors>>();
-        if !doors.is_some_and(|doors| doors.is_permitted_origin(&parts.headers, host)) {
+        let policy = parts.extensions.get::<Arc<AccessPolicy>>();
+        if !policy.is_some_and(|policy| policy.is_permitted_origin(&parts.headers, host)) {
             return Err(ActionProblem::CrossSite.into());
         }
         let is_json = is_json(&parts.headers);

@@ -27,16 +27,12 @@ use crate::store::action::{self as journal, Trace};
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SummaryStarted {
     /// Number of the call in `/v1/actions`.
-    #[schema(example = 17)]
     action_id: i64,
     /// Always `succeeded`: the provider has started.
-    #[schema(example = "succeeded")]
     state: &'static str,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     source: String,
     /// Number of the session.
-    #[schema(example = 42)]
     session_id: i64,
     /// The provider's id of the session.
     provider_session_id: String,

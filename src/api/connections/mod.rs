@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::serve::Listener;
+use axum::{Extension, Router};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -35,7 +35,7 @@ pub use self::traffic::ConnectionLimits;
 
 use self::traffic::{Counted, Traffic, Watched};
 
-use crate::api::access::tls::Tls;
+use crate::api::access::tls::{ByTls, Tls};
 use crate::api::request_body::BodyWithin;
 
 /// Answers the connections of `listener`, with TLS where it is given, until `stop`, and then the requests under way to
@@ -48,6 +48,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let connections = Arc::new(Connections::default());
+    let router = router.layer(Extension(ByTls(tls.is_some())));
     // dropped with this future, which cuts off what is still open
     let mut tasks = JoinSet::new();
     loop {

@@ -30,7 +30,6 @@ use crate::store::operation::Operation;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RateCardItem {
     /// Number of the card.
-    #[schema(example = 3)]
     rate_card_id: i64,
     #[serde(flatten)]
     card: RateCardBody,
@@ -42,32 +41,28 @@ pub(crate) struct RateCardItem {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RateCardBody {
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     source: String,
     /// `actual` (the prices paid; the default), or the name of a what-if scenario.
-    #[schema(required = false, example = "actual")]
+    #[schema(required = false)]
     scenario: String,
     /// `minute`, `session` or `resolution`.
-    #[schema(example = "minute")]
     unit: String,
     /// Price of one unit, exact; a request may also give it as a text.
-    #[schema(example = 0.002)]
     unit_price: Unrounded,
     /// ISO 4217; the same for all cards of a scenario.
-    #[schema(example = "USD")]
     currency: String,
     /// Pattern of participant presets, `*` for any text; the longest matching pattern wins. Default: `*`.
-    #[schema(required = false, example = "*")]
+    #[schema(required = false)]
     preset_pattern: String,
     /// `none` (the default), `ceil_per_connection` (each presence rounded up to a minute), `ceil_per_session`
     /// or `step`.
-    #[schema(required = false, example = "none")]
+    #[schema(required = false)]
     rounding: String,
     /// Minutes per sold step; with `step` only.
     #[schema(required = false)]
     step_minutes: Option<i32>,
     /// Earliest start of a session that the card prices; a date or RFC 3339. Default: no lower bound.
-    #[schema(required = false, example = "2026-01-01T00:00:00Z")]
+    #[schema(required = false)]
     valid_from: DateTime<Utc>,
     /// End of the validity, exclusive, by a session's start; null: until further notice.
     #[schema(required = false)]
@@ -86,13 +81,10 @@ request_body! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RateCardsReplaced {
     /// Number of the operation in `/v1/sync/operations`.
-    #[schema(example = 15)]
     operation_id: i64,
     /// Cards that became valid.
-    #[schema(example = 1)]
     added_count: usize,
     /// Cards that ended.
-    #[schema(example = 0)]
     ended_count: usize,
     /// The current cards.
     items: Vec<RateCardItem>,

@@ -33,22 +33,22 @@ request_body! {
     /// A what-if scenario.
     pub(crate) struct EstimateRequest {
         /// First instant: a date (in `zone`) or RFC 3339. Not together with `range`.
-        #[schema(required = false, example = "2026-11-01")]
+        #[schema(required = false)]
         from: String,
         /// End of the range, exclusive.
-        #[schema(required = false, example = "2026-12-01")]
+        #[schema(required = false)]
         to: String,
         /// A named range, as in `/v1/metrics/query`. One of `range` and `from` is required.
-        #[schema(required = false, example = "previous_month")]
+        #[schema(required = false)]
         range: String,
         /// IANA name of the time zone of the local days.
-        #[schema(required = false, example = "Europe/Berlin")]
+        #[schema(required = false)]
         zone: String,
         /// Slugs of sources. Default: all.
         #[schema(required = false)]
         sources: Vec<String>,
         /// Name of the scenario; without `cards`, the name of a stored scenario.
-        #[schema(required = false, example = "audio only for guests")]
+        #[schema(required = false)]
         scenario: String,
         /// Prices of the scenario, all of this `scenario`; no other card counts. Default: the stored cards of
         /// `scenario`.
@@ -63,19 +63,14 @@ pub(crate) struct CostEstimate {
     /// Name of the scenario.
     pub(crate) scenario: String,
     /// Currency of the scenario, ISO 4217; null: it has no cards.
-    #[schema(example = "USD")]
     pub(crate) currency: Option<String>,
     /// Cost in the scenario, as far as it is known; null: no cost is known.
-    #[schema(example = 96.15)]
     pub(crate) scenario_cost: Option<Number>,
     /// Currency of the current cards; null: there are none.
-    #[schema(example = "USD")]
     pub(crate) current_currency: Option<String>,
     /// Cost by the current cards, as far as it is known; null: no cost is known.
-    #[schema(example = 182.4)]
     pub(crate) current_cost: Option<Number>,
     /// `scenario_cost` minus `current_cost`; null: one is missing, or the currencies differ.
-    #[schema(example = -86.25)]
     pub(crate) difference: Option<Number>,
     /// Parts of the scenario's cost: they add up to `scenario_cost`.
     pub(crate) by_preset: Vec<EstimateLine>,
@@ -95,23 +90,18 @@ pub(crate) struct CostEstimate {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EstimateLine {
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub(crate) source: String,
     /// `minute`, `session` or `resolution`.
-    #[schema(example = "minute")]
     pub(crate) unit: String,
     /// Preset of the participants; null: not sold by preset, or unknown.
-    #[schema(example = "guest")]
     pub(crate) preset_name: Option<String>,
     /// Consumption, as far as it is known; null: known of no session.
     pub(crate) consumed_quantity: Option<Number>,
     /// Consumption after rounding; null: unknown.
     pub(crate) pricing_quantity: Option<Number>,
     /// Price of one unit; null: no card prices it.
-    #[schema(example = 0.0005)]
     pub(crate) unit_price: Option<Unrounded>,
     /// Cost; null: no card prices it, or the quantity is unknown.
-    #[schema(example = 28.75)]
     pub(crate) cost: Option<Number>,
     /// Sessions of unknown quantity, which the other fields leave out.
     pub(crate) unknown_count: i64,

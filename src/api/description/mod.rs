@@ -65,7 +65,7 @@ name every fault at once. Every response has a `Request-Id`, taken from the requ
 /// Returns the description without its endpoints.
 pub(crate) fn base() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
-    document.components.get_or_insert_default().schemas.extend(words::schemas());
+    document.components.get_or_insert_default().schemas.extend(words::schemas().chain(types::schemas()));
     document
 }
 
@@ -186,7 +186,9 @@ impl Formatter for ByPart {
 pub(crate) fn text(document: &utoipa::openapi::OpenApi) -> serde_json::Result<String> {
     let mut text = Vec::new();
     document.serialize(&mut Serializer::with_formatter(&mut text, ByPart { depth: 0 }))?;
-    String::from_utf8(text).map_err(serde_json::Error::custom)
+    let text = String::from_utf8(text).map_err(serde_json::Error::custom)?;
+    // what is said where nothing is; in a text the quotes would be escaped
+    Ok(text.replace(r#","required":false"#, ""))
 }
 
 /// Returns the page that shows the description. Its files are part of the program; it loads nothing from elsewhere.

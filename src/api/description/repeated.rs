@@ -7,6 +7,8 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, Schema};
 
+use crate::api::description::types::fields;
+
 /// Types whose fields mean the same wherever they occur.
 const ALIKE: [&str; 2] = ["#/components/schemas/Freshness", "#/components/schemas/Page"];
 
@@ -48,17 +50,17 @@ fn contents(response: &mut RefOr<Response>) -> Vec<(&String, &mut Content)> {
         .collect()
 }
 
-/// Leaves out types that nothing refers to any longer, since their fields became those of other types.
+/// Leaves out types and problems that nothing refers to any longer, since they became part of others.
 pub(super) fn leave_out_unused(document: &mut OpenApi) {
     let text = serde_json::to_string(document).unwrap_or_default();
     let components = document.components.get_or_insert_default();
     components.schemas.retain(|name, _| text.contains(&format!("/schemas/{name}\"")));
+    components.responses.retain(|name, _| text.contains(&format!("/responses/{name}\"")));
 }
 
 /// Leaves out the words beside references to types whose fields mean the same everywhere.
 pub(super) fn leave_to_type(schema: &mut RefOr<Schema>) {
-    let RefOr::T(Schema::Object(object)) = schema else { return };
-    for property in object.properties.values_mut() {
+    for (_, property) in fields(schema) {
         if let RefOr::Ref(reference) = property
             && ALIKE.contains(&reference.ref_location.as_str())
         {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{
     AnyOfBuilder, Array, ArrayBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder, OneOfBuilder, RefBuilder,
     SchemaFormat, SchemaType, Type,
@@ -112,17 +112,13 @@ pub(crate) fn takes_several(name: &str) -> bool {
 pub(super) fn typed(operation: &str, parameter: Parameter) -> Parameter {
     let takes = taken(operation, &parameter.name).filter(|_| parameter.parameter_in == ParameterIn::Query);
     let Some(takes) = takes else { return parameter };
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let formatted = |format| RefOr::from(text().format(Some(SchemaFormat::KnownFormat(format))));
-    let several = |items: RefOr<Schema>| ArrayBuilder::new().items(items).min_items(Some(1));
+    let of_words = |word, most| several(word_of(word, None)).max_items(most);
     let schema: RefOr<Schema> = match takes {
         Takes::Word(word) => word_of(word, None),
-        Takes::Words(word, most) => several(word_of(word, None)).max_items(most).into(),
-        Takes::Texts => several(text().min_length(Some(1)).into()).into(),
-        Takes::Parts => several(text().pattern(Some(part())).into()).into(),
-        Takes::Time => {
-            AnyOfBuilder::new().item(formatted(KnownFormat::Date)).item(formatted(KnownFormat::DateTime)).into()
-        }
+        Takes::Words(word, most) => of_words(word, most).into(),
+        Takes::Texts => word_of("Texts", None),
+        Takes::Parts => word_of("FieldTexts", None),
+        Takes::Time => word_of("DateOrInstant", None),
         Takes::Instant => formatted(KnownFormat::DateTime),
         Takes::Range => text().pattern(Some(RANGE)).into(),
         Takes::Duration => text().pattern(Some(DURATION)).into(),
@@ -136,7 +132,31 @@ pub(super) fn typed(operation: &str, parameter: Parameter) -> Parameter {
         None => example,
     });
     let typed = ParameterBuilder::from(parameter).schema(Some(schema)).example(example);
-    if is_list { typed.style(Some(ParameterStyle::Form)).explode(Some(false)).build() } else { typed.build() }
+    if is_list { typed.explode(Some(false)).build() } else { typed.build() }
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn formatted(format: KnownFormat) -> RefOr<Schema> {
+    text().format(Some(SchemaFormat::KnownFormat(format))).into()
+}
+
+fn several(items: impl Into<RefOr<Schema>>) -> ArrayBuilder {
+    ArrayBuilder::new().items(items.into()).min_items(Some(1))
+}
+
+/// Returns the types to which many parameters refer, by name.
+pub(super) fn schemas() -> [(String, RefOr<Schema>); 4] {
+    let number = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Number, Type::Null]));
+    let time = AnyOfBuilder::new().item(formatted(KnownFormat::Date)).item(formatted(KnownFormat::DateTime));
+    [
+        ("Texts".to_owned(), several(text().min_length(Some(1))).into()),
+        ("FieldTexts".to_owned(), several(text().pattern(Some(part()))).into()),
+        ("DateOrInstant".to_owned(), time.into()),
+        ("NumberOrNull".to_owned(), number.description(Some("As `Number`, or null.")).into()),
+    ]
 }
 
 /// Returns the pattern of a field and a text.
@@ -185,7 +205,18 @@ fn list_of(schema: &str, field: &str) -> Option<&'static str> {
     })
 }
 
-/// Makes one object of an object and those that are flattened into it: of parts, clients make types of parts.
+/// Types that are used by themselves and as parts of others.
+const PARTS: [&str; 4] = ["Availability", "MetricQuestion", "RateCardBody", "Rejection"];
+
+fn is_type_or_fields(part: &RefOr<Schema>) -> bool {
+    match part {
+        RefOr::Ref(part) => part.ref_location.rsplit('/').next().is_some_and(|name| PARTS.contains(&name)),
+        RefOr::T(part) => matches!(part, Schema::Object(_)),
+    }
+}
+
+/// Makes one object of an object and those that are flattened into it, unless they are types of their own: of other
+/// parts, clients would make types of parts.
 pub(super) fn flatten(schema: &mut RefOr<Schema>, all: &BTreeMap<String, RefOr<Schema>>) {
     fn merge(whole: &mut Object, part: &RefOr<Schema>, all: &BTreeMap<String, RefOr<Schema>>) {
         match part {
@@ -207,23 +238,43 @@ pub(super) fn flatten(schema: &mut RefOr<Schema>, all: &BTreeMap<String, RefOr<S
             RefOr::T(_) => {}
         }
     }
-    if let RefOr::T(Schema::AllOf(parts)) = &*schema {
+    if let RefOr::T(Schema::AllOf(parts)) = &*schema
+        && !parts.items.iter().all(is_type_or_fields)
+    {
         let mut whole = ObjectBuilder::new().description(parts.description.clone()).build();
         parts.items.iter().for_each(|part| merge(&mut whole, part, all));
         *schema = whole.into();
     }
 }
 
+/// Returns the fields of a schema that it has besides those of other types.
+pub(super) fn fields(schema: &mut RefOr<Schema>) -> impl Iterator<Item = (&String, &mut RefOr<Schema>)> {
+    let parts = match schema {
+        RefOr::T(Schema::AllOf(parts)) => &mut parts.items[..],
+        whole => std::slice::from_mut(whole),
+    };
+    let objects = parts.iter_mut().filter_map(|part| match part {
+        RefOr::T(Schema::Object(object)) => Some(object),
+        _ => None,
+    });
+    objects.flat_map(|object| object.properties.iter_mut())
+}
+
 /// Lets the fields of a schema refer to the closed lists of their words.
 pub(super) fn refer_to_lists(name: &str, schema: &mut RefOr<Schema>) {
-    let RefOr::T(Schema::Object(object)) = schema else { return };
-    for (field, schema) in &mut object.properties {
+    for (field, schema) in fields(schema) {
         if let Some((item, RefOr::T(Schema::Array(list)))) = name.strip_prefix("List_").zip(Some(&mut *schema)) {
             // derived, a page would repeat the schema of its items
             list.items = word_of(item, None).into();
         }
         if let Some(list) = list_of(name, field) {
             refer(schema, list);
+        }
+        if let RefOr::T(Schema::OneOf(either)) = &*schema
+            && let [RefOr::Ref(number), RefOr::T(_)] = &either.items[..]
+            && number.ref_location == "#/components/schemas/Number"
+        {
+            *schema = word_of("NumberOrNull", Some(&number.description));
         }
     }
 }

@@ -52,23 +52,10 @@ pub(crate) struct Pollers {
 
 /// Polling state of each stream
 ///
-/// Computed on request, never stored. `state` is one word: `idle`, `running`, `rate_limited`, `backing_off`,
-/// `auth_failed`, `config_error`, `incomplete` (a range is not proven), `stalled` (a run sends no heartbeat, or no
-/// poller is alive), `paused` or `disabled`. `failing_because` lists the reasons why a stream is failing: failed runs
-/// since the last complete one (a retry under way hides none), ranges that are not proven, a lag above
-/// `stale_after_seconds` of the source, also while the provider allows no calls, content that is owed or given up, and
-/// no sign of life. A first load that makes progress has no lag. `last_error.advice` states the remedy. `problems`
-/// lists what concerns all streams: no poller alive, a database that is read-only, full or out of connections, clocks
-/// that differ.
-///
-/// Streams that are fetched per session have a work list (`tasks`). A file that was never made or no longer exists is
-/// counted there and is no failure. A file that could not be read because of a fault is owed (`tasks.owed`): the stream
-/// is `incomplete` until the file is read or given up, and failing unless each owed file only needs a second try that
-/// confirms its absence. `tasks.given_up` counts the files given up; if these are more than 5 % of the tasks tried
-/// within 30 days (`tasks.lost_share`), the stream is `incomplete` and failing, and `tasks.advice` states the remedy.
-/// With `Accept: application/health+json` the response is a list of checks in that form, one for each stream.
-/// `state_as_of` is the time up to which changes of stored sessions are known. A long overdue ring of the past makes
-/// its stream `incomplete`.
+/// Computed on request, never stored. `state` is one word for the health of a stream; it is failing where
+/// `failing_because` has reasons, and `last_error.advice` and `tasks.advice` state remedies. `problems` lists what
+/// concerns all streams. With `Accept: application/health+json` the response is a list of checks in that form, one for
+/// each stream.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(

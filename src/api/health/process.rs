@@ -14,10 +14,8 @@ use crate::api::problem_responses::PlainProblems;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProcessHealth {
     /// Always `ok`.
-    #[schema(example = "ok")]
     status: &'static str,
     /// Version of the program.
-    #[schema(example = "0.1.0")]
     version: &'static str,
 }
 

@@ -20,10 +20,8 @@ use crate::query::readiness::{CONTRACT_VERSION, contract_version};
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
     /// Always `ready`.
-    #[schema(example = "ready")]
     status: &'static str,
     /// Version of the schema `analytics`.
-    #[schema(example = 1)]
     contract_version: i32,
 }
 

@@ -37,10 +37,8 @@ request_body! {
     /// A key to be made.
     pub(crate) struct NewKeyBody {
         /// Name of the client it is for, at most 100 characters.
-        #[schema(example = "dashboard")]
         label: String,
         /// Person or team that answers for it, at most 100 characters.
-        #[schema(example = "bi-team@example.com")]
         owner: String,
         /// What it may do; at least one of the scopes of the caller's own key.
         scopes: Vec<String>,
@@ -53,7 +51,6 @@ request_body! {
     /// The rotation of a key.
     pub(crate) struct RotationBody {
         /// Hours for which the old key stays usable, 0 to 720. Default: 24.
-        #[schema(example = 24)]
         overlap_hours: Option<i64>,
     }
 }
@@ -62,10 +59,8 @@ request_body! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyMade {
     /// The part of the key that finds it.
-    #[schema(example = "0f3c5a7b9d11")]
     key_id: String,
     /// The key. It is shown here only; the service stores its hash.
-    #[schema(example = "trib_live_0f3c5a7b9d11_…")]
     key: String,
     /// The key that it succeeds, usable until `replaced_ends_at`.
     replaces: Option<String>,
@@ -77,10 +72,8 @@ pub(crate) struct KeyMade {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyRevoked {
     /// Id of the key.
-    #[schema(example = "0f3c5a7b9d11")]
     key_id: String,
     /// Always `revoked`.
-    #[schema(example = "revoked")]
     state: &'static str,
 }
 
@@ -112,7 +105,7 @@ pub(crate) async fn create_key(
     if let Some(scope) = new.scopes.iter().find(|scope| !state.caller.scopes.contains(scope)) {
         return Err(AccessProblem::BeyondOwn { scope: scope.as_str() }.into());
     }
-    let key = KeyText::generate(state.doors.key_environment(), &secret_bytes());
+    let key = KeyText::generate(state.access_policy.key_environment(), &secret_bytes());
     api_key::create(&state.pool, &key, &new, &request.operator(), now).await.map_err(refused)?;
     ring.forget();
     Ok(made(&key, None))
@@ -147,7 +140,7 @@ pub(crate) async fn rotate_key(
     if let Some(scope) = scopes.iter().find(|scope| !state.caller.scopes.contains(scope)) {
         return Err(AccessProblem::BeyondOwn { scope: scope.as_str() }.into());
     }
-    let key = KeyText::generate(state.doors.key_environment(), &secret_bytes());
+    let key = KeyText::generate(state.access_policy.key_environment(), &secret_bytes());
     let (operator, now) = (request.operator(), state.clock.now());
     let ends_at = api_key::rotate(&state.pool, &key, &key_id, overlap, &operator, now).await.map_err(refused)?;
     ring.forget();
@@ -181,7 +174,7 @@ pub(crate) async fn revoke_key(
 }
 
 fn keys_of(state: &ApiState) -> Result<&KeyRing, ApiError> {
-    state.doors.keys.as_ref().ok_or_else(|| AccessProblem::NoKeysHere.into())
+    state.access_policy.keys.as_ref().ok_or_else(|| AccessProblem::NoKeysHere.into())
 }
 
 fn made(key: &KeyText, replaced: Option<(String, DateTime<Utc>)>) -> Response {

@@ -19,20 +19,16 @@ use crate::query::freshness::Freshness;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyItem {
     /// The part of the key that finds it: `trib_<environment>_<key_id>_…`.
-    #[schema(example = "0f3c5a7b9d11")]
     key_id: String,
     /// Name of the client it is for.
-    #[schema(example = "dashboard")]
     label: String,
     /// Person or team that answers for it.
-    #[schema(example = "bi-team@example.com")]
     owner: String,
     /// What it may do.
     scopes: Vec<&'static str>,
     /// Slugs of the sources it is limited to; null: all sources.
     sources: Option<Vec<String>>,
     /// `active`, `expired` or `revoked`.
-    #[schema(example = "active")]
     state: &'static str,
     /// Time at which it was made.
     created_at: DateTime<Utc>,

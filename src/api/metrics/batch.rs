@@ -63,10 +63,8 @@ pub(crate) struct BatchAnswer {
 pub(crate) struct BatchResult {
     /// The `id` of the query.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "minutes")]
     id: Option<String>,
     /// The status that the query alone would have: 200, or that of the problem.
-    #[schema(example = 200)]
     status: u16,
     /// The answer, as of `/v1/metrics/query`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +157,7 @@ fn queries<'b>(body: &'b Value, faults: &mut Faults) -> Vec<&'b Value> {
 fn charge(state: &ApiState, count: usize, now: DateTime<Utc>) -> Result<(), ApiError> {
     let others = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
     if let Some(key_id) = state.caller.key_id.as_ref().filter(|_| others > 0) {
-        state.doors.budgets.take(key_id, others.saturating_mul(QUERY), now).map_err(AccessProblem::from)?;
+        state.access_policy.budgets.take(key_id, others.saturating_mul(QUERY), now).map_err(AccessProblem::from)?;
     }
     Ok(())
 }

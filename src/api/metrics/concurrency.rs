@@ -126,11 +126,9 @@ fn check_laid(raw_query: &RawQuery, faults: &mut Faults) {
 
 /// Query concurrency
 ///
-/// The most sessions at once (`peak_concurrent_sessions`) and their average over time
-/// (`average_concurrent_sessions`), by provider and hour unless `by` and `granularity` are given; the same
-/// as `/v1/metrics/query` with these metrics. With `by=hour_of_week` the response has `rows`, one for each
-/// weekday and hour of the zone: the highest peak, the average weighted by time, and the number of such hours
-/// in the range. The peak of a whole is not the sum of the peaks of its parts.
+/// The most sessions at once and their average over time, by provider and hour unless `by` and `granularity` are given;
+/// the same as `/v1/metrics/query` with `peak_concurrent_sessions` and `average_concurrent_sessions`. With
+/// `by=hour_of_week` the response has `rows`, one for each weekday and hour of the zone.
 #[utoipa::path(
     get, path = "/v1/concurrency", tag = "figures",
     params(ByParameter, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, FormParameter),

@@ -48,7 +48,6 @@ request_body! {
     /// A metric value to explain: a query about one metric, with parameters of its own.
     pub(crate) struct ExplainBody {
         /// Id of the metric.
-        #[schema(example = json!(["resolution_rate"]))]
         metrics: Vec<String>,
         /// The group, as the `dimensions` of a row. Default: all sessions.
         #[schema(required = false)]

@@ -50,10 +50,8 @@ parameter_groups! {
 /// List the minutes ledger
 ///
 /// A row for each session and kind of minutes it can have, newest first: the metered minutes, their rounding when sold,
-/// and the difference from the sum of the participants, with its reason. No row: not applicable; a row without
-/// minutes: unknown. The rows of kind `consumed` add up to `minutes_consumed`, those of `wall_clock` to
-/// `elapsed_minutes`, those of `participant` to `participant_minutes` of the same range and filters. Never add
-/// different bases without saying so. As a table, without `limit` and `cursor`, it contains the whole list.
+/// and the difference from the sum of the participants, with its reason. No row: not applicable; a row without minutes:
+/// unknown. Never add different bases without saying so.
 #[utoipa::path(
     get, path = "/v1/minutes/ledger", tag = "figures",
     params(KindParameter, FieldParameters, TimeParameters, PageParameters, FormParameter),

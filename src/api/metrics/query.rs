@@ -55,11 +55,8 @@ impl QueryParameters {
 
 /// Query metrics
 ///
-/// Any metrics by any dimensions, in a time range and the buckets it is cut into. With `provider` or `source`
-/// among the dimensions, the response contains every configured one; every group has every bucket of the range.
-/// Totals cover the whole range. A metric can only be grouped by dimensions of which each of its rows has one
-/// value (see `/v1/metrics`). Without a range: the last 7 days. With `compare`, every value has its `previous`
-/// one and the `change`. `If-None-Match` with the `ETag` of an earlier response costs one small look-up.
+/// Any metrics by any dimensions, in a time range (by default the last 7 days) and the buckets it is cut into. A metric
+/// can only be grouped by dimensions of which each of its rows has one value (see `/v1/metrics`).
 #[utoipa::path(
     get, path = "/v1/metrics/query", tag = "figures",
     params(MetricChoice, TimeParameters, GranularityParameter, ShapeParameters, FieldParameters, AsOfParameter, FormParameter),

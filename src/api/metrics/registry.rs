@@ -29,10 +29,8 @@ use crate::query::metrics::time_column::Attribution;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MetricDefinition {
     /// Id in requests and responses.
-    #[schema(example = "resolution_rate")]
     id: &'static str,
     /// Version of the definition; grows when the meaning changes.
-    #[schema(example = 1)]
     definition_version: u16,
     /// Display name.
     label: &'static str,
@@ -51,7 +49,6 @@ pub(crate) struct MetricDefinition {
     /// `maximum`, `percentile`, `distinct`: nothing may be added.
     additivity: &'static str,
     /// Type of the rows behind the metric.
-    #[schema(example = "sessions")]
     rows: &'static str,
     /// Reasons for a null value, besides data that is not complete yet.
     null_rule: String,

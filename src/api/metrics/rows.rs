@@ -56,12 +56,8 @@ fn check_rows(raw_query: &RawQuery, faults: &mut Faults) {
 /// List the rows behind a metric value
 ///
 /// The sessions, messages or presences behind a value of `/v1/metrics/query`, each with its contribution: all
-/// contributions together are the value, of a ratio divided by all denominators. Rows that lack their time or data of
-/// the metric, and sessions whose messages or participants were never fetched, are marked `is_unknown`; if their time
-/// is missing, they stand where their session began. Of a maximum, the rows are those present when it was first
-/// reached; of a percentile, the values it lies between; of distinct people, the first row of each. By time, oldest
-/// first. `rows_link` of a response links here. As a table, without `limit` and `cursor`, the response contains all
-/// rows; with one of them, a page.
+/// contributions together are the value, of a ratio divided by all denominators. By time, oldest first; `rows_link` of
+/// a response links here.
 #[utoipa::path(
     get, path = "/v1/metrics/rows", tag = "figures",
     params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, PageParameters, FormParameter),

@@ -25,12 +25,10 @@ use crate::store::erasure::ErasureRequest;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErasureRequested {
     /// Number of the erasure in `/v1/people/erasures`; null: a dry run.
-    #[schema(example = 4)]
     erasure_id: Option<i64>,
     /// Whether this was a dry run.
     is_dry_run: bool,
     /// Pseudonyms under which the person was stored; 0: nothing is stored, and nothing will be.
-    #[schema(example = 1)]
     person_count: i64,
     /// Rows by table: of a dry run, all that would be erased; else those that are erased so far.
     rows: BTreeMap<String, i64>,

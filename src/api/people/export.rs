@@ -18,7 +18,6 @@ use crate::api::state::ForCaller;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PersonExport {
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     source: String,
     /// Pseudonyms under which the person is stored.
     person_ids: Vec<String>,

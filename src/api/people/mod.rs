@@ -19,11 +19,9 @@ request_body! {
     /// A person at a source.
     pub(crate) struct PersonBody {
         /// Slug of the source.
-        #[schema(example = "konvo-eu")]
         source: String,
         /// An identity of the person: id of the contact, id at the channel, own id or provider's id of a participant;
         /// or the pseudonym (`person_id`). At most 500 characters.
-        #[schema(example = "+4915100000000")]
         identity: String,
         /// `contact`, `external_user`, `custom_participant`, `participant_user` or `person_id`. Default: any of them.
         identity_kind: Option<String>,
@@ -32,10 +30,8 @@ request_body! {
     /// A person to be erased.
     pub(crate) struct ErasureBody {
         /// Slug of the source.
-        #[schema(example = "konvo-eu")]
         source: String,
         /// An identity of the person, as in `/v1/people/exports`.
-        #[schema(example = "+4915100000000")]
         identity: String,
         /// Kind of the identity. Default: any.
         identity_kind: Option<String>,

@@ -19,11 +19,9 @@ use crate::model::replay::ReplayOutcome;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReplayAnswer {
     /// Number of the reject.
-    #[schema(example = 7)]
     reject_id: i64,
     /// `stored`: the record was read, and is stored now; `unchanged`: it was stored already; `stale`: something
     /// newer is stored; `still_rejected`: it cannot be read yet.
-    #[schema(example = "stored")]
     outcome: &'static str,
     /// Code of the reason for the rejection.
     reason_code: Option<String>,

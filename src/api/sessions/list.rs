@@ -155,10 +155,7 @@ impl SessionParameters {
 ///
 /// By start, newest first unless `sort` is given. The filters are those of metric queries, and of what a session has
 /// several of. Breakout rooms are listed and marked `is_part_of_session`; sessions that a provider no longer lists are
-/// left out. By start a page costs the same at any depth; by another field all sessions of the range are sorted, and
-/// one that changes meanwhile may be missed or repeated. `If-None-Match` with the `ETag` of an earlier response
-/// costs one small look-up. As a table, without `limit` and `cursor`, the response contains the whole list; with
-/// one of them, a page of it.
+/// left out.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions", params(FieldParameters, PartParameters, SessionChoice, TitlesParameter, TimeParameters, PageParameters, FormParameter),
     responses(

@@ -31,10 +31,7 @@ pub(crate) struct MessageList {
 
 /// List the messages of a session
 ///
-/// In the provider's order, with their texts, which are personal data. `availability` explains an empty list:
-/// `available` (there are none), `not_applicable` (the provider has none), `not_fetched` (they are not fetched),
-/// `unknown` (the provider did not send this session's); of a meeting, whose chat is fetched after its end,
-/// also `empty`, `pending`, `not_enabled`, `expired` or `failed`, with `reason` and `next_try_at`.
+/// In the provider's order, with their texts, which are personal data. `availability` explains an empty list.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/messages", tag = "sessions",
     params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),

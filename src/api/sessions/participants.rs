@@ -33,8 +33,7 @@ pub(crate) struct ParticipantList {
 /// List the participants of a session
 ///
 /// One item for each join, with names, which are personal data; a person who joins twice is two items with one
-/// `person_id`. `availability` explains an empty list: `available` (there were none), `pending`, `expired`, `failed`,
-/// `not_enabled`, `empty`, `not_fetched` (this source does not fetch them) or `not_applicable` (the provider has none).
+/// `person_id`. `availability` explains an empty list.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/participants", tag = "sessions",
     params(("session_id" = i64, Path, description = "Number of the session.", example = 42), PageParameters),

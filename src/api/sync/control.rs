@@ -35,15 +35,12 @@ pub(crate) struct ControlParameters {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Controlled {
     /// Number of the operation in `/v1/sync/operations`.
-    #[schema(example = 12)]
     operation_id: i64,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     source: String,
     /// The affected streams, in their current state.
     streams: Vec<ControlledStream>,
     /// Address at which to follow the effect.
-    #[schema(example = "/v1/sync/runs?source=rtk-prod&stream=sessions")]
     see: String,
 }
 
@@ -51,7 +48,6 @@ pub(crate) struct Controlled {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ControlledStream {
     /// Name of the stream.
-    #[schema(example = "sessions")]
     stream: String,
     /// Start of the pause; null: the stream is polled.
     paused_at: Option<DateTime<Utc>>,

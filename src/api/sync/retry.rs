@@ -30,13 +30,13 @@ request_body! {
     pub(crate) struct ArtifactRetryRequest {
         /// Only in these states: `failed`, `expired`, `empty`, `incomplete`, `not_enabled`; one text or a list.
         /// Default: the first four.
-        #[schema(required = false, example = json!(["failed"]))]
+        #[schema(required = false)]
         state: Vec<String>,
         /// Only of these streams; one text or a list. Default: all.
-        #[schema(required = false, example = json!(["chat"]))]
+        #[schema(required = false)]
         stream: Vec<String>,
         /// Only of sessions that began at this instant or later, RFC 3339.
-        #[schema(required = false, example = "2026-11-01T00:00:00Z")]
+        #[schema(required = false)]
         from: Option<DateTime<Utc>>,
         /// Only of sessions that began before this instant, RFC 3339.
         #[schema(required = false)]
@@ -48,13 +48,10 @@ request_body! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ArtifactsRetried {
     /// Number of the operation in `/v1/sync/operations`.
-    #[schema(example = 16)]
     operation_id: i64,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     source: String,
     /// Tasks that are due now, over all streams.
-    #[schema(example = 54)]
     made_due: i64,
     /// Due tasks by stream.
     streams: Vec<RetriedStream>,
@@ -64,10 +61,8 @@ pub(crate) struct ArtifactsRetried {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetriedStream {
     /// Name of the stream.
-    #[schema(example = "chat")]
     stream: &'static str,
     /// Tasks that are due now.
-    #[schema(example = 54)]
     made_due: i64,
 }
 

@@ -61,13 +61,10 @@ parameter_groups! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceChanged {
     /// `rename`, `merge` or `remove`.
-    #[schema(example = "rename")]
     change: &'static str,
     /// Slug of the source.
-    #[schema(example = "konvo")]
     source: String,
     /// The new slug, or the source that stays; null for a removal.
-    #[schema(example = "konvo-eu")]
     other: Option<String>,
     /// Whether this was a dry run.
     is_dry_run: bool,

@@ -32,16 +32,12 @@ request_body! {
     /// A range of a stream, and the reason to accept it.
     pub(crate) struct HoleBody {
         /// Name of the stream. Default: `sessions`.
-        #[schema(example = "sessions")]
         stream: Option<String>,
         /// First instant of the range: a date (in the service's zone) or RFC 3339.
-        #[schema(example = "2026-10-31T10:00:00Z")]
         from: String,
         /// End of the range, exclusive.
-        #[schema(example = "2026-10-31T10:01:00Z")]
         to: String,
         /// Reason for accepting it; ignored by reopen.
-        #[schema(example = "The provider counts a session that its support cannot find.")]
         note: Option<String>,
     }
 }
@@ -50,13 +46,10 @@ request_body! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HolesChanged {
     /// Number of the operation in `/v1/sync/operations`.
-    #[schema(example = 16)]
     operation_id: i64,
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     source: String,
     /// Name of the stream.
-    #[schema(example = "sessions")]
     stream: &'static str,
     /// The ranges that are accepted now, or open again.
     windows: Vec<HoleRange>,

@@ -11,7 +11,6 @@ pub struct Pause {
     /// Time at which it was paused.
     pub since: DateTime<Utc>,
     /// Operator who paused it: address of the caller.
-    #[schema(example = "127.0.0.1:50214")]
     pub by: String,
 }
 
@@ -101,7 +100,6 @@ pub struct AcceptedWindow {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LastError {
     /// Class of the error, for programs.
-    #[schema(example = "auth_failed")]
     pub class: String,
     /// Description of the error.
     pub detail: Option<String>,
@@ -121,7 +119,6 @@ pub struct LastRunRejects {
     /// Records the provider sent.
     pub record_count: i64,
     /// `rejected_count` divided by `record_count`, 0 to 1; null: the provider sent none.
-    #[schema(example = 0.015)]
     pub rejected_share: Option<f64>,
 }
 
@@ -129,10 +126,8 @@ pub struct LastRunRejects {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CallQuota {
     /// Calls left in the provider's window, for all clients; null: not reported, or the window is over.
-    #[schema(example = 412)]
     pub remaining: Option<i64>,
     /// Calls in a whole window; null: not reported.
-    #[schema(example = 1200)]
     pub quota: Option<i64>,
     /// Time at which the next window begins; null: not reported, or it has begun.
     pub resets_at: Option<DateTime<Utc>>,

@@ -13,13 +13,10 @@ use crate::query::pollers::tasks::Tasks;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Poller {
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "realtimekit")]
     pub provider: String,
     /// Kind of record polled.
-    #[schema(example = "sessions")]
     pub stream: String,
     /// Summary of the health.
     pub state: PollerState,
@@ -58,7 +55,6 @@ pub struct Poller {
     /// Kinds of unknown fields and values that were seen; see `/v1/sync/drift`.
     pub drift_count: i64,
     /// Lag from which it is failing, seconds: set for its source, or three intervals of its schedule.
-    #[schema(example = 900)]
     pub stale_after_seconds: i32,
     /// Calls that all instances made to its account so far; null: none.
     pub call_count: Option<i64>,

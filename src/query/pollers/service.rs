@@ -15,16 +15,12 @@ const SKEW_BORNE: TimeDelta = TimeDelta::seconds(30);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct InstanceHealth {
     /// Host, process and a random number.
-    #[schema(example = "host-1:7:5f3a09c1")]
     pub id: String,
     /// The part of the service that it runs: `all`, `api` or `poller`.
-    #[schema(example = "all")]
     pub role: String,
     /// Version of the program.
-    #[schema(example = "0.1.0")]
     pub version: String,
     /// The commit that it was built from.
-    #[schema(example = "ca446f6b01d2")]
     pub commit: String,
     /// Time at which it started.
     pub started_at: DateTime<Utc>,
@@ -42,13 +38,10 @@ pub struct DatabaseHealth {
     /// Whether it accepts writes.
     pub is_writable: bool,
     /// Connections in use, of all programs.
-    #[schema(example = 21)]
     pub connection_count: i64,
     /// Connections that the server allows.
-    #[schema(example = 97)]
     pub connection_limit: i64,
     /// Its clock minus this process's, seconds; null: this process's clock is set by hand.
-    #[schema(example = 0)]
     pub clock_skew_seconds: Option<i64>,
 }
 
@@ -57,7 +50,6 @@ pub struct DatabaseHealth {
 pub struct ServiceProblem {
     /// `no_poller`, `clock_skew`, or a class of the database: `database_read_only`, `database_connections`,
     /// `database_disk_full` and others.
-    #[schema(example = "no_poller")]
     pub class: &'static str,
     /// Description.
     pub detail: String,

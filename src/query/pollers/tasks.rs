@@ -43,7 +43,6 @@ pub struct Tasks {
     /// Tasks that were given up, by state and class.
     pub given_up: Vec<GivenUp>,
     /// Share of the tasks tried within 30 days that were given up because of an error, 0 to 1; null: none was tried.
-    #[schema(example = 0.02)]
     pub lost_share: Option<f64>,
     /// Advice for operators about the tasks given up; null: nothing needs to be done.
     pub advice: Option<&'static str>,
@@ -53,10 +52,8 @@ pub struct Tasks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Owed {
     /// Result of their last tries.
-    #[schema(example = "file_cut")]
     pub class: String,
     /// Number of tasks.
-    #[schema(example = 2)]
     pub count: i64,
 }
 
@@ -75,13 +72,10 @@ impl Owed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GivenUp {
     /// `failed`, `expired`, `empty`, or `available` for content with a missing part.
-    #[schema(example = "failed")]
     pub state: String,
     /// Result of their last tries.
-    #[schema(example = "file_cut")]
     pub class: String,
     /// Number of tasks.
-    #[schema(example = 1)]
     pub count: i64,
 }
 

@@ -20,7 +20,6 @@ const BEFORE: usize = 60;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExcerptPiece {
     /// Its text, as stored. Personal.
-    #[schema(example = "refund")]
     pub text: String,
     /// Whether it matches the search.
     pub is_match: bool,

@@ -31,16 +31,12 @@ pub struct Hit {
     /// `message`, `transcript`, `summary` or `title`.
     pub kind: HitKind,
     /// Number of its session.
-    #[schema(example = 42)]
     pub session_id: i64,
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konvo")]
     pub provider: String,
     /// Kind of session.
-    #[schema(example = "chat")]
     pub session_kind: String,
     /// The provider's id of the session.
     pub provider_session_id: String,
@@ -63,7 +59,6 @@ pub struct Hit {
     /// The text around the first match, in pieces. Personal.
     pub excerpt: Vec<ExcerptPiece>,
     /// Address of the session on the page, at the second of the text.
-    #[schema(example = "/sessions/42?at=2026-11-20T09:01:12Z#at")]
     pub page_link: String,
     /// Address of the API's list that has the text, from the text on.
     pub api_link: String,

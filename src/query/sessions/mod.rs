@@ -19,28 +19,22 @@ pub struct Session {
     /// Number of the session; stays the same for the same source and provider id.
     pub session_id: i64,
     /// Slug of the source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konvo")]
     pub provider: String,
     /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// `avatar`, `chat`, `meeting` or `livestream`.
-    #[schema(example = "chat")]
     pub session_kind: String,
     /// `live`, `ended`, `open`, `never_started` or `unknown`.
-    #[schema(example = "ended")]
     pub session_state: String,
     /// The provider's status, unchanged.
     pub provider_status: Option<String>,
     /// `resolved`, `unresolved`, `open`, `unknown` (not given) or `not_applicable` (the provider has no outcomes).
-    #[schema(example = "resolved")]
     pub outcome: String,
     /// The provider's unresolved flag, completed or not.
     pub is_flagged_unresolved: Option<bool>,
     /// Way of contact, unchanged.
-    #[schema(example = "whatsapp")]
     pub channel: Option<String>,
     /// Pseudonym of the person.
     pub person_id: Option<String>,
@@ -127,18 +121,14 @@ pub struct Session {
     /// `minutes_consumed` minus `participant_minutes`, signed.
     pub unexplained_minutes: Option<Number>,
     /// Reason for the difference: `still_live`, `rounding`, `participants_missing` or `other`.
-    #[schema(example = "rounding")]
     pub unexplained_minutes_class: Option<String>,
     /// `available`, `empty`, `pending`, `not_enabled`, `expired`, `failed` or `not_fetched`; null: not applicable.
-    #[schema(example = "available")]
     pub transcript_state: Option<String>,
     /// Words of the transcript.
     pub transcript_word_count: Option<i32>,
     /// Values as in `transcript_state`.
-    #[schema(example = "pending")]
     pub summary_state: Option<String>,
     /// State of a meeting's chat, with values as in `transcript_state`.
-    #[schema(example = "not_enabled")]
     pub chat_state: Option<String>,
     /// Presences with a quality report; null: never requested.
     pub quality_report_count: Option<i32>,

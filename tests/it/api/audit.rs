@@ -41,7 +41,7 @@ async fn reads_of_content_commands_and_refusals_are_recorded() {
     let by_hand: Vec<&Value> =
         by_hand["items"].as_array().unwrap().iter().filter(|it| it["status"].is_null()).collect();
     assert_eq!((by_hand.len(), &by_hand[0]["action"]), (2, &json!("key_create")), "the keys of this test");
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let seen: i64 = sqlx::query_scalar("select count(*) from analytics.audit where kind = 'read'")
         .fetch_one(api.pool())
         .await

@@ -229,7 +229,7 @@ async fn p14_content_is_audited_each_time_that_it_is_read() {
         let answer = api.send_as(&key, "GET", "/v1/sessions/11/participants").await;
         assert_eq!((answer.status, answer.header("cache-control")), (StatusCode::OK, "no-store"), "{}", answer.text);
     }
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let reads = "select count(*) from analytics.audit where kind = 'read' and status = 200";
     assert_eq!(sqlx::query_scalar::<_, i64>(reads).fetch_one(api.pool()).await.unwrap(), 3);
 }

@@ -75,7 +75,7 @@ async fn a_person_is_erased_with_a_proof_and_without_a_trace_of_its_name() {
     );
     let list = api.send("GET", "/v1/people/erasures", &[("authorization", &key)]).await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list:#}");
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let trace: Option<String> = sqlx::query_scalar(
         "select string_agg(t, ' ') from (select a::text as t from ingest.audit a union all select o::text from ingest.operations o
           union all select e::text from ingest.erasures e) x",

@@ -185,7 +185,7 @@ async fn p14_texts_are_found_only_with_the_scope_and_sources_of_a_key() {
     let hits = api.send_as(&meetings, "GET", "/v1/search?q=refund").await.json();
     assert_eq!(texts(&hits, "source"), ["rtk-eu", "rtk-eu", "rtk-eu"]);
     assert_eq!(api.send_as(&meetings, "GET", "/v1/search?q=refund&source=konvo-eu").await.status, 422);
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let reads = "select count(*) from analytics.audit where kind = 'read' and target = '/v1/search' and status = 200";
     assert_eq!(sqlx::query_scalar::<_, i64>(reads).fetch_one(api.pool()).await.unwrap(), 2);
 }

@@ -16,7 +16,7 @@ async fn titled(api: &Api) {
 }
 
 async fn read_count(api: &Api) -> i64 {
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let reads = "select count(*) from analytics.audit where kind = 'read' and scope = 'content:read' and status = 200";
     sqlx::query_scalar(reads).fetch_one(api.pool()).await.unwrap()
 }

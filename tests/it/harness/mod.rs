@@ -204,9 +204,9 @@ impl World {
     pub(crate) async fn api(&self) -> Api {
         let stop = CancellationToken::new();
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let doors = tributary::api::access::doors::Doors::new(&self.app().config.server, &self.db.pool, clock);
+        let policy = tributary::api::access::policy::AccessPolicy::new(&self.app().config.server, &self.db.pool, clock);
         let state = tributary::api::ApiState {
-            doors: Arc::new(doors),
+            access_policy: Arc::new(policy),
             caller: tributary::api::access::caller::Caller::default(),
             pool: self.db.pool.clone(),
             probes: self.db.pool.clone(),

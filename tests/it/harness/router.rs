@@ -13,7 +13,7 @@ pub(crate) use sqlx::postgres::{PgPool, PgPoolOptions};
 pub(crate) use tokio_util::sync::CancellationToken;
 pub(crate) use tower::ServiceExt;
 pub(crate) use tributary::api::access::caller::Caller;
-pub(crate) use tributary::api::access::doors::Doors;
+pub(crate) use tributary::api::access::policy::AccessPolicy;
 pub(crate) use tributary::api::memory::Memory;
 pub(crate) use tributary::api::{ApiState, HealthSettings, document, router};
 pub(crate) use tributary::clock::{Clock, SettableClock};
@@ -39,7 +39,7 @@ pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) clock: Arc<SettableClock>,
     pub(crate) draining: CancellationToken,
-    pub(crate) doors: Arc<Doors>,
+    pub(crate) access_policy: Arc<AccessPolicy>,
 }
 
 pub(crate) struct Answer {
@@ -102,8 +102,8 @@ impl Api {
     fn over_with(pool: PgPool, toml: &str, memory: Memory) -> Self {
         let clock = Arc::new(SettableClock::at(NOW.parse().unwrap()));
         let state = state(pool, toml, memory, clock.clone());
-        let (draining, doors) = (state.draining.clone(), state.doors.clone());
-        Self { db: None, router: router(state, tributary::web::pages()), clock, draining, doors }
+        let (draining, access_policy) = (state.draining.clone(), state.access_policy.clone());
+        Self { db: None, router: router(state, tributary::web::pages()), clock, draining, access_policy }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -183,7 +183,7 @@ pub(crate) fn state(pool: PgPool, toml: &str, memory: Memory, clock: Arc<Settabl
     ApiState {
         probes: pool.clone(),
         pool: pool.clone(),
-        doors: Arc::new(Doors::new(&server, &pool, clock.clone())),
+        access_policy: Arc::new(AccessPolicy::new(&server, &pool, clock.clone())),
         caller: Caller::default(),
         departures: tributary::db::Departures::default(),
         writes: tributary::db::WriteState::default(),

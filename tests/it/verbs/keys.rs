@@ -69,6 +69,8 @@ async fn a_key_made_by_the_command_line_opens_its_scopes_until_it_is_revoked() {
     let minute = Duration::from_mins(1);
     let figures = format!("{base}/v1/metrics/query?metrics=sessions");
     until(&http, &figures, &key, 200, minute).await;
+    let refused = http.get(&figures).send().await.expect("an answer");
+    assert_eq!(refused.headers()["strict-transport-security"], "max-age=31536000", "the client came by TLS");
     let session: i64 = stage.number("select min(session_id) from core.sessions").await;
     let messages = format!("{base}/v1/sessions/{session}/messages");
     assert_eq!(status(&http, &messages, &key).await, Some(403));

@@ -129,7 +129,7 @@ async fn p14_titles_of_meetings_are_shown_and_audited_with_the_scope_for_content
     assert_eq!(shown.header("cache-control"), "no-store");
     let hidden = api.send_as(&plain, "GET", &path).await;
     assert!(!hidden.text.contains("Weekly") && part(&hidden.text, "meetings").contains("m-1"));
-    api.doors.audit.flush().await;
+    api.access_policy.audit.flush().await;
     let audited: Vec<String> =
         sqlx::query_scalar("select target from ingest.audit where kind = 'read'").fetch_all(api.pool()).await.unwrap();
     assert_eq!(audited, ["/"]);

@@ -24,7 +24,6 @@ pub struct Changes {
     pub value_then: Option<Figure>,
     /// `not_kept`: earlier values of the fields that the metric depends on are not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "not_kept")]
     pub reason: Option<&'static str>,
     /// Sessions behind the value that were first seen since.
     pub sessions_new: i64,
@@ -41,7 +40,6 @@ pub struct Changes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChangedField {
     /// The field, as in `analytics.session_changes`.
-    #[schema(example = "outcome")]
     pub field: String,
     /// Number of these sessions.
     pub session_count: i64,

@@ -18,7 +18,6 @@ use crate::query::number::Number;
 #[schema(as = Parts)]
 pub struct Composition {
     /// The dimension of the parts.
-    #[schema(example = "outcome")]
     pub by: &'static str,
     /// The parts; for sums and ratios they add up to the value.
     pub items: Vec<Part>,
@@ -28,7 +27,6 @@ pub struct Composition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Part {
     /// The class; null is a separate class.
-    #[schema(example = "resolved")]
     pub class: Option<String>,
     /// The class's contribution to the value; if values cannot be added, its own value. Absent: a ratio, or no data.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,6 @@ const MAX_SHOWN: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Drivers {
     /// The dimension.
-    #[schema(example = "channel")]
     pub dimension: &'static str,
     /// The groups, largest contribution first; at most 20.
     pub groups: Vec<Driver>,
@@ -36,7 +35,6 @@ pub struct Drivers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Driver {
     /// The group; null is a separate group.
-    #[schema(example = "whatsapp")]
     pub group: Option<String>,
     /// Its value in the range; null: it has none.
     pub value: Option<Number>,

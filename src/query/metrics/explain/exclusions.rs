@@ -49,7 +49,6 @@ pub struct Exclusions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Stretch {
     /// Slug of the source.
-    #[schema(example = "rtk-prod")]
     pub source: String,
     /// First instant inside.
     pub from: DateTime<Utc>,
@@ -57,7 +56,6 @@ pub struct Stretch {
     pub to: DateTime<Utc>,
     /// `before_history`: older data are not requested; `has_gap`: reading failed; `accepted_gap`: reading failed and
     /// an operator accepts it; `awaiting_sync`: not read yet.
-    #[schema(example = "awaiting_sync")]
     pub reason: &'static str,
 }
 

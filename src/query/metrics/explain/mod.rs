@@ -42,10 +42,8 @@ use crate::query::snapshot::Snapshot;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
     /// The metric.
-    #[schema(example = "resolution_rate")]
     pub metric: &'static str,
     /// Version of the definition; increases when its meaning changes.
-    #[schema(example = 1)]
     pub definition_version: u16,
     /// Display name.
     pub label: &'static str,
@@ -79,9 +77,6 @@ pub struct Explanation {
     pub sql: String,
     /// Link to the sessions, messages, presences or people behind the value; for metrics whose rows belong to no
     /// session, link to the list of those rows.
-    #[schema(
-        example = "/v1/metrics/rows?zone=Europe/Berlin&metrics=sessions&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00"
-    )]
     pub rows: String,
     /// Completeness of the data.
     pub freshness: Freshness,

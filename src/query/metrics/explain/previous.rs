@@ -27,10 +27,8 @@ use crate::query::snapshot::Snapshot;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Previous {
     /// First instant of the previous period.
-    #[schema(example = "2026-11-11T00:00:00+01:00")]
     pub from: String,
     /// First instant after it. If the range is not over, the period is cut to the same elapsed time.
-    #[schema(example = "2026-11-18T00:00:00+01:00")]
     pub to: String,
     /// The value in the previous period.
     pub figure: Figure,
@@ -39,7 +37,6 @@ pub struct Previous {
     /// Reason for missing drivers: `no_figure` (one of the two values is null) or `not_additive` (the value is no sum
     /// of parts).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "not_additive")]
     pub reason: Option<&'static str>,
     /// Drivers of the change, one set for each dimension; each set adds up to the change.
     pub drivers: Vec<Drivers>,

@@ -52,21 +52,16 @@ pub struct ContributingRow {
     /// The session; see `/v1/sessions/{session_id}`.
     pub session_id: i64,
     /// Slug of its source.
-    #[schema(example = "konvo-eu")]
     pub source: String,
     /// Kind of platform.
-    #[schema(example = "konvo")]
     pub provider: String,
     /// The provider's id, unchanged.
     pub provider_session_id: String,
     /// `avatar`, `chat`, `meeting` or `livestream`.
-    #[schema(example = "chat")]
     pub session_kind: String,
     /// `live`, `ended`, `open`, `never_started` or `unknown`, as of now.
-    #[schema(example = "ended")]
     pub session_state: String,
     /// `resolved`, `unresolved`, `open`, `unknown` or `not_applicable`, as of now.
-    #[schema(example = "resolved")]
     pub outcome: String,
     /// Way of contact.
     pub channel: Option<String>,

@@ -36,17 +36,16 @@ pub struct Answer {
     /// ISO 4217 currency of all values whose unit is `money`. Present only if these were requested and there are rate
     /// cards.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "USD")]
     pub currency: Option<String>,
     /// Dimension → value → title; of meetings, where titles were requested and the key has `content:read`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     pub titles: Option<Titles>,
     /// Warnings to read before using the values.
     pub warnings: Vec<Warning>,
     /// Link to the rows behind a value: a template (RFC 6570). `metrics` is the metric, `from` and `to` are its
     /// bucket's `start` and `end`, `group` is its row's `dimensions` as JSON; the total has the ends of `query` and
     /// no group. A row with `is_other` has its own.
-    #[schema(example = "/v1/metrics/rows?zone=Europe/Berlin{&metrics,from,to,group}")]
     pub rows_link: String,
     /// Completeness of the data.
     pub freshness: Freshness,
@@ -85,10 +84,8 @@ pub struct MetricRow {
 #[schema(as = Bucket)]
 pub struct TimeBucket {
     /// First instant inside, RFC 3339 with the zone's offset.
-    #[schema(example = "2026-11-18T00:00:00+01:00")]
     pub start: String,
     /// First instant after it.
-    #[schema(example = "2026-11-19T00:00:00+01:00")]
     pub end: String,
     /// Completeness of the bucket.
     pub status: BucketStatus,
@@ -135,7 +132,6 @@ pub struct Warning {
     /// is. `unmatched_filter_value`: no session that began in the range has that value. `groups_left_out`: `limit`
     /// leaves out groups, which are in the totals. `titles_not_readable`: titles were requested, and the key lacks
     /// `content:read`.
-    #[schema(example = "mixed_minutes_basis")]
     pub code: &'static str,
     /// Metrics it concerns.
     pub metrics: Vec<&'static str>,

@@ -24,13 +24,10 @@ use crate::query::number::Number;
 pub struct HourOfWeek {
     /// The group: one value for each requested dimension, with `local_weekday` (1 is Monday) and `local_hour` (00 to
     /// 23) in the spelling of these dimensions.
-    #[schema(example = json!({"provider": "realtimekit", "local_weekday": "1", "local_hour": "09"}))]
     pub dimensions: BTreeMap<&'static str, Option<String>>,
     /// Number of times the hour occurred in the range so far.
-    #[schema(example = 4)]
     pub hour_count: u32,
     /// Number of these that are proven complete.
-    #[schema(example = 4)]
     pub complete_hour_count: u32,
     /// `complete`, or the status of the first of these hours that is not.
     pub status: BucketStatus,

@@ -18,19 +18,14 @@ pub struct QueryEcho {
     /// Dimensions.
     pub dimensions: Vec<&'static str>,
     /// First instant of the range, RFC 3339 with the zone's offset.
-    #[schema(example = "2026-11-18T00:00:00+01:00")]
     pub from: String,
     /// First instant after it.
-    #[schema(example = "2026-11-21T00:00:00+01:00")]
     pub to: String,
     /// IANA zone.
-    #[schema(example = "Europe/Berlin")]
     pub zone: &'static str,
     /// Granularity of the buckets.
-    #[schema(example = "day")]
     pub granularity: &'static str,
     /// Bucket in which sessions that span several buckets are counted: `start`, `end` or `spread`.
-    #[schema(example = "start")]
     pub attribution: &'static str,
     /// Conditions on the sessions that count.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,7 +41,6 @@ pub struct QueryEcho {
     pub top: Option<TopEcho>,
     /// Order of the groups: a metric or dimension, with `-` before it the greatest first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "-sessions")]
     pub order_by: Option<String>,
     /// Most groups that are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,10 +60,8 @@ pub struct QueryEcho {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FilterEcho {
     /// Dimension that the condition tests.
-    #[schema(example = "channel")]
     pub field: &'static str,
     /// `in`, `not_in`, `is_null`, `is_not_null`, `contains` or `starts_with`.
-    #[schema(example = "in")]
     pub op: &'static str,
     /// Values to compare with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -80,13 +72,10 @@ pub struct FilterEcho {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TopEcho {
     /// Dimension of the groups.
-    #[schema(example = "channel")]
     pub dimension: &'static str,
     /// Metric that ranks the groups.
-    #[schema(example = "sessions")]
     pub by: &'static str,
     /// Number of groups.
-    #[schema(example = 5)]
     pub n: usize,
     /// Whether sessions without a value are a group of their own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -97,19 +86,14 @@ pub struct TopEcho {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CompareEcho {
     /// `previous_period`, `previous_year` or `custom`.
-    #[schema(example = "previous_period")]
     pub to: &'static str,
     /// `calendar` or `weekday`.
-    #[schema(example = "weekday")]
     pub align: &'static str,
     /// `full`, or `same`: only as much of the period counts as has passed of the range.
-    #[schema(example = "full")]
     pub elapsed: &'static str,
     /// First instant of the period, RFC 3339 with the zone's offset.
-    #[schema(example = "2026-11-11T00:00:00+01:00")]
     pub previous_from: String,
     /// First instant after it.
-    #[schema(example = "2026-11-14T00:00:00+01:00")]
     pub previous_to: String,
 }
 

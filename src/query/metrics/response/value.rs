@@ -33,7 +33,6 @@ pub struct Value {
     /// Reason for a missing value: `not_applicable`, `not_fetched`, `handoff_mapping_missing`, `unknown`, `no_data`, or
     /// the status of the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "not_applicable")]
     pub reason: Option<&'static str>,
     /// The value of the previous period. Present only if a comparison was requested.
     #[serde(flatten)]

@@ -17,10 +17,8 @@ use crate::query::number::Number;
 pub struct SeriesAnswer {
     /// Meaning of the axis: `date` (local dates in the zone), `time` (local times with their offset), or the dimension
     /// whose values it shows.
-    #[schema(example = "date")]
     pub axis: &'static str,
     /// Labels of the axis, in order.
-    #[schema(example = json!(["2026-11-18", "2026-11-19"]))]
     pub labels: Vec<String>,
     /// Keys of the labels: first instants of buckets, or values of the dimension, where null is a separate group.
     pub keys: Vec<Option<String>>,
@@ -41,10 +39,10 @@ pub struct SeriesAnswer {
     pub bases: Option<Vec<String>>,
     /// ISO 4217 currency of all values whose unit is `money`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "USD")]
     pub currency: Option<String>,
     /// Titles of values of dimensions, where they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     pub titles: Option<Titles>,
     /// Warnings to read before using the values.
     pub warnings: Vec<Warning>,
@@ -62,29 +60,23 @@ pub struct SeriesAnswer {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Series {
     /// The metric.
-    #[schema(example = "minutes_consumed")]
     pub metric: &'static str,
     /// Display name of the metric.
-    #[schema(example = "Minutes consumed")]
     pub metric_label: &'static str,
     /// Unit of the values.
-    #[schema(example = "minutes")]
     pub unit: &'static str,
     /// The group: one value for each requested dimension that is not the axis.
     pub dimensions: BTreeMap<&'static str, Option<String>>,
     /// Display name of the group; that of the metric where there are no groups.
-    #[schema(example = "realtimekit")]
     pub label: String,
     /// Whether it stands for all groups that are not shown separately.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_other: bool,
     /// Values; null: see `reasons`.
-    #[schema(example = json!([841, null]))]
     pub data: Vec<Option<Number>>,
     /// Reasons of missing values, as `reason` in rows, or `no_rows`, or `not_shown` (no rows, or left out by `limit`);
     /// null: there is a value. Absent: none is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = json!([null, "awaiting_sync"]))]
     pub reasons: Option<Vec<Option<&'static str>>>,
     /// Completeness of the buckets, as `bucket.status` in rows; null: no row.
     pub status: Vec<Option<BucketStatus>>,

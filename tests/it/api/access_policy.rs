@@ -151,6 +151,22 @@ async fn only_a_trusted_proxy_states_host_and_client() {
 }
 
 #[tokio::test]
+async fn browsers_keep_to_tls_where_a_trusted_proxy_states_it() {
+    let db = database().await;
+    let api = open("trusted_proxy = [\"10.0.0.0/8\"]\n", &db.pool);
+    let told = async |peer: &str, scheme: &str| {
+        let mut request =
+            Request::builder().uri("/v1/nothing").header("x-forwarded-proto", scheme).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+        let response = api.router.clone().oneshot(request).await.unwrap();
+        response.headers().contains_key("strict-transport-security")
+    };
+    assert!(told("10.0.0.2:7", "https").await);
+    assert!(!told("10.0.0.2:7", "http").await, "the client did not come by TLS");
+    assert!(!told("192.0.2.1:7", "https").await, "it is no proxy of ours");
+}
+
+#[tokio::test]
 async fn every_answer_has_the_headers_of_safety() {
     let api = Api::new().await;
     for path in ["/v1/freshness", "/v1/nothing", "/docs/", "/healthz", "/v1/sessions?limit=x"] {

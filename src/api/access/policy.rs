@@ -18,6 +18,7 @@ use tower_http::cors::CorsLayer;
 use crate::api::access::audit_log::AuditLog;
 use crate::api::access::budget::{ADDRESS, Budgets, RATE_LIMIT, RATE_LIMIT_POLICY, READ};
 use crate::api::access::key_ring::KeyRing;
+use crate::api::access::tls::ByTls;
 use crate::api::problem::{AccessProblem, ApiError};
 use crate::api::request_id::REQUEST_ID;
 use crate::clock::Clock;
@@ -28,7 +29,7 @@ pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Who may ask, and how.
 #[derive(Debug)]
-pub struct Doors {
+pub struct AccessPolicy {
     server: ServerConfig,
     /// The keys; `None`: every caller may do everything.
     pub(crate) keys: Option<KeyRing>,
@@ -48,8 +49,8 @@ pub(crate) struct Arrival {
     pub(crate) is_secure: bool,
 }
 
-impl Doors {
-    /// Doors as configured. Must be called on a runtime: it starts the writer of the audit log.
+impl AccessPolicy {
+    /// The policy as configured. Must be called on a runtime: it starts the writer of the audit log.
     pub fn new(server: &ServerConfig, pool: &PgPool, clock: Arc<dyn Clock>) -> Self {
         let keys = || KeyRing::new(pool.clone(), Arc::clone(&clock), server.key_environment.clone());
         Self {
@@ -146,7 +147,7 @@ impl Doors {
         let host = text("x-forwarded-host").filter(|_| is_proxied).or(own);
         let is_secure = match text("x-forwarded-proto").filter(|_| is_proxied) {
             Some(scheme) => scheme.eq_ignore_ascii_case("https"),
-            None => self.server.tls.is_some(),
+            None => request.extensions().get::<ByTls>().is_some_and(|by_tls| by_tls.0),
         };
         let address = client.or_else(|| peer.map(|peer| peer.to_string()));
         Arrival { address, host: host.map(ToOwned::to_owned), is_secure }
@@ -169,9 +170,15 @@ const SECURITY: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
+/// Header of every response that reaches its client by TLS: for a year, browsers use nothing else for this host. The
+/// names below it may be those of other services.
+const TRANSPORT: (HeaderName, HeaderValue) =
+    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+
 /// Refuses requests that name a foreign host. Probes and scrapes may name any address of the process.
-pub(crate) async fn enter(State(doors): State<Arc<Doors>>, mut request: Request, next: Next) -> Response {
-    let arrival = doors.arrival(&request);
+pub(crate) async fn enter(State(policy): State<Arc<AccessPolicy>>, mut request: Request, next: Next) -> Response {
+    let arrival = policy.arrival(&request);
+    let is_secure = arrival.is_secure;
     let is_probe = match request.uri().path() {
         "/healthz" | "/readyz" => true,
         // a page that is led here under a foreign name names that, and never an address
@@ -180,15 +187,18 @@ pub(crate) async fn enter(State(doors): State<Arc<Doors>>, mut request: Request,
         }),
         _ => false,
     };
-    let mut response = if is_probe || doors.is_known_host(arrival.host.as_deref()) {
+    let mut response = if is_probe || policy.is_known_host(arrival.host.as_deref()) {
         request.extensions_mut().insert(arrival);
-        request.extensions_mut().insert(Arc::clone(&doors));
+        request.extensions_mut().insert(Arc::clone(&policy));
         next.run(request).await
     } else {
         ApiError::from(AccessProblem::WrongHost).into_response()
     };
     for (name, value) in SECURITY {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if is_secure {
+        response.headers_mut().extend([TRANSPORT]);
     }
     response
 }
