@@ -7,7 +7,7 @@ pub mod alerting;
 pub mod alerts;
 pub mod backfilling;
 mod budgets;
-mod freed_memory;
+pub mod freed_memory;
 mod heartbeat;
 pub mod checking;
 pub mod erasing;

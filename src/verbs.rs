@@ -14,8 +14,8 @@ use crate::app::polling::Selection;
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{
-    self, App, alerts, backfilling, checking, erasing, keys, polling, pruning, reconciling, replay_verb, say,
-    source_changes, windows,
+    self, App, alerts, backfilling, checking, erasing, freed_memory, keys, polling, pruning, reconciling, replay_verb,
+    say, source_changes, windows,
 };
 use crate::clock::{Dice, SystemClock, secret_bytes};
 use crate::db::{Purpose, schema_version};
@@ -141,6 +141,7 @@ fn version() -> &'static str {
 /// Runs the verb of the command line; returns the exit code of the process.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn run_command_line() -> ExitCode {
+    freed_memory::give_back_large_blocks();
     let cli = Cli::parse();
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let level = match &cli.verb {

@@ -10,6 +10,20 @@ use tokio_util::sync::CancellationToken;
 /// A trim walks the whole heap, which takes milliseconds.
 const EVERY: Duration = Duration::from_secs(30);
 
+/// Blocks from this size on are given back when they are freed: pages of providers and answers are larger.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE_BYTES: i32 = 128 * 1024;
+
+/// Has large blocks given back as soon as they are freed. Without it, glibc raises their size to that of the largest one
+/// freed so far, and keeps the smaller ones. Called before the first thread starts.
+pub fn give_back_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "takes two numbers; what it refuses stays as it was")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
+    }
+}
+
 /// Gives freed memory back until `stop`.
 pub(super) async fn give_back(stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {

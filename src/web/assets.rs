@@ -48,3 +48,23 @@ pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, ApiError>
     ];
     Ok((headers, asset.body).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    /// Returns the colours of a kind (`p`: of providers, `c`: of other groups) in both schemes.
+    fn colours(kind: &str) -> Vec<&'static str> {
+        let css = include_str!("assets/page.css");
+        let of_kind = |declaration: &&str| {
+            let name = declaration.split(':').next().unwrap_or_default();
+            name.strip_prefix(kind).is_some_and(|number| number.parse::<u8>().is_ok())
+        };
+        css.split("--").filter(of_kind).filter_map(|declaration| declaration.get(3..10)).collect()
+    }
+
+    #[test]
+    fn the_colours_of_providers_mean_nothing_else() {
+        let (providers, groups) = (colours("p"), colours("c"));
+        assert_eq!((providers.len(), groups.len()), (6, 18), "three providers, eight groups and the rest, twice");
+        assert!(groups.iter().all(|colour| !providers.contains(colour)), "{providers:?} {groups:?}");
+    }
+}

@@ -147,6 +147,16 @@ pub(crate) fn duration(seconds: Decimal) -> String {
     }
 }
 
+/// Writes a length of time without the part of its smaller unit where that is 0, as a tick of an axis.
+pub(crate) fn round_duration(seconds: Decimal) -> String {
+    let text = duration(seconds);
+    let is_zero = |part: &str| part.split(THIN).next().is_some_and(|digits| digits.trim_matches('0').is_empty());
+    match text.split_once(' ') {
+        Some((whole, rest)) if is_zero(rest) => whole.to_owned(),
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

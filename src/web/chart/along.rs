@@ -6,16 +6,12 @@ use rust_decimal::Decimal;
 use crate::providers;
 use crate::query::metrics::series::answer::Series;
 use crate::query::metrics::status::BucketStatus;
-use crate::web::chart::axis::{AxisLabel, Tick, labels, ticks};
+use crate::web::chart::axis::{AxisLabel, HEIGHT, Scale, Tick, labels};
 use crate::web::chart::{as_place, is_unknown, percent};
-use crate::web::figure::{Measured, reason_text};
+use crate::web::figure::{Measured, reason_text, round_duration};
 use crate::web::panel::{Cell, Shown, Table};
 use crate::web::reading::Answered;
 
-/// Height of the plot, CSS pixels.
-pub(super) const HEIGHT: f64 = 190.0;
-/// Room above the highest mark.
-pub(super) const HEADROOM: f64 = 8.0;
 /// Colours besides those of providers.
 pub(super) const COLOURS: usize = 8;
 /// Shapes of the points of lines.
@@ -171,9 +167,15 @@ impl<'a> Along<'a> {
         Table { head, rows: (0..self.answered.answer.labels.len()).map(row).collect() }
     }
 
-    pub(super) fn chart(&self, caption: &str, greatest: f64, is_of_lines: bool) -> Chart {
-        let text = |value: Decimal| match self.series.first() {
-            Some(series) => self.measured(series).text(value),
+    /// Returns the scale of the values.
+    pub(super) fn scale(&self, greatest: f64) -> Scale {
+        Scale::of(self.series.first().map(|series| self.measured(series)), greatest)
+    }
+
+    pub(super) fn chart(&self, caption: &str, scale: Scale, is_of_lines: bool) -> Chart {
+        let text = |value: Decimal| match self.series.first().map(|series| self.measured(series)) {
+            Some(measured) if measured.unit == "seconds" => round_duration(value),
+            Some(measured) => measured.text(value),
             None => String::new(),
         };
         let count = self.count();
@@ -186,7 +188,7 @@ impl<'a> Along<'a> {
         });
         Chart {
             caption: caption.to_owned(),
-            ticks: ticks(greatest, HEIGHT, HEADROOM, text),
+            ticks: scale.ticks(text),
             labels: labels(&self.answered.answer.labels),
             bars: Vec::new(),
             strokes: Vec::new(),

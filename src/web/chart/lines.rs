@@ -3,8 +3,9 @@
 use rust_decimal::Decimal;
 
 use crate::query::metrics::status::BucketStatus;
-use crate::web::chart::along::{Along, Bar, HEADROOM, HEIGHT, Point, SHAPES, Stroke, class};
-use crate::web::chart::{as_place, axis, pixels, size};
+use crate::web::chart::along::{Along, Bar, Point, SHAPES, Stroke, class};
+use crate::web::chart::axis::{HEADROOM, HEIGHT};
+use crate::web::chart::{as_place, pixels, size};
 use crate::web::panel::Shown;
 use crate::web::reading::Answered;
 
@@ -16,9 +17,9 @@ pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Sho
     let along = Along::of(answered, metrics);
     let values = along.series.iter().flat_map(|series| series.data.iter().flatten());
     let greatest = values.map(|number| size(number.0)).fold(0.0, f64::max);
-    let mut chart = along.chart(caption, greatest, true);
-    let top = axis::top(greatest);
-    let y = |value: Decimal| pixels(HEIGHT - size(value).max(0.0) / top * (HEIGHT - HEADROOM));
+    let scale = along.scale(greatest);
+    let mut chart = along.chart(caption, scale, true);
+    let y = |value: Decimal| pixels(scale.y(size(value)));
     for at in (0..along.count()).filter(|at| along.is_doubtful(*at)) {
         chart.bars.push(Bar {
             class: "unknown".to_owned(),

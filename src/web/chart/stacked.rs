@@ -3,8 +3,9 @@
 use rust_decimal::Decimal;
 
 use crate::query::metrics::status::BucketStatus;
-use crate::web::chart::along::{Along, Bar, HEADROOM, HEIGHT, class};
-use crate::web::chart::{as_place, axis, pixels, size};
+use crate::web::chart::along::{Along, Bar, class};
+use crate::web::chart::axis::{HEADROOM, HEIGHT};
+use crate::web::chart::{as_place, pixels, size};
 use crate::web::panel::Shown;
 use crate::web::reading::Answered;
 
@@ -14,9 +15,8 @@ pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> S
     let along = Along::of(answered, metrics);
     let sum = |at: usize| along.series.iter().filter_map(|series| Along::value(series, at)).sum::<Decimal>();
     let greatest = (0..along.count()).map(|at| size(sum(at))).fold(0.0, f64::max);
-    let mut chart = along.chart(caption, greatest, false);
-    let top = axis::top(greatest);
-    let scale = |value: f64| value / top * (HEIGHT - HEADROOM);
+    let scale = along.scale(greatest);
+    let mut chart = along.chart(caption, scale, false);
     for at in 0..along.count() {
         let mut base = HEIGHT;
         let open = match along.status(at) {
@@ -25,7 +25,7 @@ pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> S
             _ => "",
         };
         for (place, series) in along.series.iter().enumerate() {
-            let height = Along::value(series, at).map_or(0.0, |value| scale(size(value).max(0.0)));
+            let height = Along::value(series, at).map_or(0.0, |value| HEIGHT - scale.y(size(value)));
             if height > 0.0 {
                 base -= height;
                 chart.bars.push(Bar {

@@ -25,7 +25,7 @@ pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
         _ => STATED,
     };
     add("Ended", at(session.ended_at), end);
-    add("Length", session.duration_seconds.map(|seconds| duration(seconds.0)), STATED);
+    add("Length", Some(length(session)), STATED);
     let state = session
         .provider_status
         .as_ref()
@@ -58,6 +58,15 @@ pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
         add("First response", first, "first message of the customer to the first reply");
     }
     Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows }
+}
+
+/// Returns the length of a session. One that runs has none yet, which is not the same as an unknown one.
+pub(super) fn length(session: &Session) -> String {
+    match session.duration_seconds {
+        Some(seconds) => duration(seconds.0),
+        None if session.is_provisional => "in progress".to_owned(),
+        None => "unknown".to_owned(),
+    }
 }
 
 /// Returns the record that the figures come from.

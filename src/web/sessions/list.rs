@@ -8,9 +8,10 @@ use crate::api::sessions::list::{Listing, SessionParameters};
 use crate::model::api_key::Scope;
 use crate::query::freshness::{Freshness, FreshnessState};
 use crate::query::sessions::Session;
-use crate::web::figure::{duration, grouped, short};
+use crate::web::figure::{grouped, short};
 use crate::web::panel::{Cell, Table};
 use crate::web::reading::Reading;
+use crate::web::sessions::facts::length;
 use crate::web::sessions::shown::{PAGE, Read, Shown, address, question};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
@@ -99,7 +100,7 @@ fn row(session: &Session, zoned: Zoned) -> Vec<Cell> {
         Cell::text(&session.session_kind),
         Cell::text(about),
         Cell::text(state.replace('_', " ")),
-        Cell::number(session.duration_seconds.map_or_else(|| "unknown".to_owned(), |seconds| duration(seconds.0))),
+        Cell::number(length(session)),
         Cell::number(minutes),
         Cell::number(count(session.message_count)),
         Cell::number(count(session.person_count)),
