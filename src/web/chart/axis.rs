@@ -167,7 +167,7 @@ mod tests {
         let texts: Vec<String> =
             scale.ticks(|value| value.normalize().to_string()).into_iter().map(|t| t.text).collect();
         assert_eq!(texts, ["1", "2", "3", "4", "5"]);
-        assert!((scale.y(3.0) - (HEADROOM + HEIGHT) / 2.0).abs() < 1e-9, "in the middle");
+        assert!((scale.y(3.0) - f64::midpoint(HEADROOM, HEIGHT)).abs() < 1e-9, "in the middle");
     }
 
     #[test]
