@@ -14,8 +14,8 @@ const EVERY: Duration = Duration::from_secs(30);
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE_BYTES: i32 = 128 * 1024;
 
-/// Has large blocks given back as soon as they are freed. Without it, glibc raises their size to that of the largest one
-/// freed so far, and keeps the smaller ones. Called before the first thread starts.
+/// Has large blocks given back as soon as they are freed. Without it, glibc raises their least size to that of the
+/// largest one freed so far, and keeps the smaller ones. Called before the first thread starts.
 pub fn give_back_large_blocks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "takes two numbers; what it refuses stays as it was")]
