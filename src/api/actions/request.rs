@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::access::caller::Caller;
 use crate::api::access::policy::{AccessPolicy, Arrival};
-use crate::api::parameters::Faults;
+use crate::api::parameters::{Faults, pointer_to};
 use crate::api::problem::{ActionProblem, ApiError, Fault};
 use crate::api::request_body;
 use crate::api::request_id::RequestId;
@@ -96,11 +96,34 @@ impl ActionRequest {
 }
 
 fn read_json(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let body = serde_json::from_slice(bytes).map_err(|error| {
         // the parser's message may quote the body
         let detail = format!("The body is not valid JSON: line {}, column {}.", error.line(), error.column());
         ApiError::InvalidBody(vec![body_fault("", "not_json", &detail)])
-    })
+    })?;
+    let mut faults = Vec::new();
+    note_unstorable(&body, "", &mut faults);
+    if faults.is_empty() { Ok(body) } else { Err(ApiError::InvalidBody(faults)) }
+}
+
+/// Notes each text with the character 0, which Postgres stores in no text.
+fn note_unstorable(value: &Value, pointer: &str, faults: &mut Vec<Fault>) {
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            faults.push(body_fault(pointer, "invalid_text", "A text must not contain the character U+0000."));
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                note_unstorable(item, &format!("{pointer}/{place}"), faults);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                note_unstorable(field, &pointer_to(pointer, name), faults);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Creates a fault at this pointer of the body.

@@ -19,6 +19,11 @@ pub(crate) enum FaultLocation {
     Pointer(String),
 }
 
+/// Returns the JSON pointer to a field of the object at `pointer`.
+pub(crate) fn pointer_to(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
 impl From<&str> for FaultLocation {
     fn from(parameter: &str) -> Self {
         Self::Parameter(parameter.to_owned())

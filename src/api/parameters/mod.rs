@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
 use crate::api::description::types::takes_several;
-pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said};
+pub(crate) use crate::api::parameters::faults::{FaultLocation, Faults, Said, pointer_to};
 pub(crate) use crate::query::nearest;
 
 use crate::api::parameters::faults::UNKNOWN_PARAMETER;

@@ -179,10 +179,17 @@ async fn a_key_gives_no_more_than_it_has() {
         json!({"label": "a", "owner": "b", "scopes": ["keys:manage"], "sources": ["rtk-prod"]}),
         json!({"label": "a", "owner": "b", "scopes": ["health:read"], "expires_at": "2020-01-01T00:00:00Z"}),
         json!({"label": "a", "owner": "b", "scopes": ["health:read"], "admin": true}),
+        json!({"label": "a", "owner": "b", "scopes": ["health:read"], "sources": ["rtk-prod\u{0}"]}),
     ] {
         let (status, code, answer) = send("/v1/keys", faulty).await;
         assert_eq!((status, code.as_str()), (422, "invalid_body"), "{answer:#}");
     }
+    let (_, _, answer) =
+        send("/v1/keys", json!({"label": "a", "owner": "b", "scopes": [], "sources": ["x\u{0}"]})).await;
+    assert_eq!(
+        (&answer["errors"][0]["code"], &answer["errors"][0]["pointer"]),
+        (&json!("invalid_text"), &json!("/sources/0"))
+    );
     assert_eq!(send("/v1/keys/0123456789ab/revoke", json!({})).await.0, 404);
 }
 

@@ -10,7 +10,7 @@ use crate::api::metrics::question::schema::{
     MetricQuestion, QuestionComparison, QuestionFilter, QuestionPeriod, QuestionTime, QuestionTop,
 };
 use crate::api::parameters::time::TimeSaid;
-use crate::api::parameters::{FaultLocation, Faults, Said};
+use crate::api::parameters::{FaultLocation, Faults, Said, pointer_to};
 use crate::model::request_body::{Given, RequestBody};
 
 /// Reads the object at the pointer `within` of a body.
@@ -114,8 +114,7 @@ pub(crate) fn note_unknown_fields<'n>(
     faults: &mut Faults,
 ) {
     for name in fields.filter(|name| !known.contains(&name.as_str())) {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        let at = FaultLocation::Pointer(format!("{pointer}/{escaped}"));
+        let at = FaultLocation::Pointer(pointer_to(pointer, name));
         faults.note_unknown(at, "unknown_field", name, known.iter().copied());
     }
 }
