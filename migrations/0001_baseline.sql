@@ -796,6 +796,39 @@ create table ingest.removed_sessions (
 );
 create index removed_sessions_by_time on ingest.removed_sessions (removed_at);
 
+-- Closed hours: the counted sessions of an hour, by their start or their completion, added up over those that are alike
+-- in the other columns. Questions that need only sums read them instead of the sessions. An hour is made from rows as
+-- a whole and never counted up or down; hours of sessions that changed since are read from rows.
+create table ingest.closed_hours (
+  counted_by            text not null check (counted_by in ('started_at', 'completed_at')),
+  hour                  core.instant not null, -- start of the hour, UTC
+  source_id             int not null,
+  session_kind          text not null,
+  session_state         text not null,
+  outcome               text not null,
+  channel               text,
+  chat_state            text,
+  is_completed          boolean not null,      -- whether these sessions have the time, or the number
+  has_message_count     boolean not null,
+  has_participant_count boolean not null,
+  session_count         int not null,
+  provider_minutes      numeric,               -- null: no session of these has any
+  duration_seconds      numeric                -- null: as above
+);
+create index closed_hours_by_hour on ingest.closed_hours (counted_by, hour);
+
+-- What the closed hours hold. Null: nothing, and all are made from rows; sessions were removed, of which no row tells
+-- the hour.
+create table ingest.closed_hours_state (
+  is_only_row      boolean primary key default true check (is_only_row),
+  complete_through core.instant,         -- database clock; all changes that were dated earlier are in them
+  -- Sessions with a later change are read one by one. Earlier than complete_through, so that a clock that is set back
+  -- a little hides no change; a clock that is behind complete_through was set back further.
+  touched_since    core.instant,
+  check ((complete_through is null) = (touched_since is null))
+);
+insert into ingest.closed_hours_state default values;
+
 -- One table for each provider, one row for each session: fields that only this provider has.
 create table core.konpro_sessions (
   source_id    int not null,

@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod backfilling;
 mod budgets;
 pub mod freed_memory;
+mod closed_hours;
 mod heartbeat;
 pub mod checking;
 pub mod erasing;

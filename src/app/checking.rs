@@ -20,7 +20,7 @@ use crate::db::{self, DatabaseTrouble, Departures, Purpose};
 use crate::model::page::PageRequest;
 use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
-use crate::store::{server, server_check, source};
+use crate::store::{closed_hours, server, server_check, source};
 
 /// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
 const SKEW_BORNE_SECONDS: i64 = 30;
@@ -53,6 +53,7 @@ pub async fn check(app: &App, mut found: impl FnMut(&CheckLine)) -> anyhow::Resu
     check_writes(app).await.into_iter().for_each(&mut add);
     check_connections(app).await.into_iter().for_each(&mut add);
     add(check_zones(app).await);
+    check_closed_hours(app).await.into_iter().for_each(&mut add);
     check_files(app).into_iter().for_each(&mut add);
     check_clock(app).await.into_iter().for_each(&mut add);
     check_accounts(app).await.into_iter().for_each(&mut add);
@@ -130,6 +131,24 @@ async fn check_connections(app: &App) -> Option<CheckLine> {
     );
     let remedy = if is_well { "" } else { ": lower database.max_connections, or raise max_connections of Postgres" };
     Some(CheckLine { subject: "connections".to_owned(), is_well, finding: format!("{counted}{remedy}") })
+}
+
+/// Compares the sums that questions read with the sessions that they stand for; `None` where the database does not
+/// answer or has no tables yet, which another check reports.
+async fn check_closed_hours(app: &App) -> Option<CheckLine> {
+    let pool = app.pool(Purpose::Probe(Departures::default())).await.ok()?;
+    let (is_well, finding) = match closed_hours::differing(&pool).await.ok()? {
+        None => (true, "none is closed yet: questions read each session".to_owned()),
+        Some(0) => (true, "they equal their sessions".to_owned()),
+        Some(count) => (
+            false,
+            format!(
+                "{count} differ from their sessions: report this, and make them again with \
+                 `update ingest.closed_hours_state set complete_through = null, touched_since = null`"
+            ),
+        ),
+    };
+    Some(CheckLine { subject: "closed hours".to_owned(), is_well, finding })
 }
 
 /// Looks for files with secrets that every user of the machine can read.

@@ -13,7 +13,7 @@ use crate::api::actions::access::{ActionAccess, Allowed};
 use crate::api::configured::{Alerts, Hooks, SourceHooks};
 use crate::app::replay_service::ReplayService;
 use crate::app::sources::{ConnectorFactory, connect_sources};
-use crate::app::{App, erasing, pruning};
+use crate::app::{App, closed_hours, erasing, pruning};
 use crate::ingest::Source;
 use crate::ingest::schedule::Schedule;
 use crate::store::erasure::People;
@@ -64,6 +64,7 @@ impl Service {
             Role::Poller => None,
             Role::All | Role::Api => Some(Arc::new(ReplayService::open(app, &polls, &sources, stop).await?)),
         };
+        tracker.spawn(closed_hours::keep_closed(polls.clone(), stop.clone()));
         let mut schedule = None;
         if role != Role::Api {
             let people = People { pool: polls.clone(), person_key: app.person_key(&polls).await? };

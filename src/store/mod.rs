@@ -18,6 +18,7 @@ pub mod artifact;
 pub mod audit;
 pub mod backfill;
 pub mod budget;
+pub mod closed_hours;
 pub mod control;
 pub mod erasure;
 pub mod field_presence;

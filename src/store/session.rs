@@ -9,7 +9,7 @@ use crate::model::id::SourceId;
 use crate::model::session::{MAPPING_VERSION, Session};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
-use crate::store::{StoreError, newer_wins, person, source_tables};
+use crate::store::{StoreError, closed_hours, newer_wins, person, source_tables};
 
 /// Writes sessions and returns their numbers by the provider's id. A partial record adds its values, and clears no
 /// stored value. The sessions were requested at `fetched_at`.
@@ -117,6 +117,7 @@ pub(super) async fn remove(tx: &mut PgConnection, source_id: SourceId, ids: &[i6
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
+    closed_hours::void(tx).await?;
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
     person::date(tx, source_id, &people).await
 }

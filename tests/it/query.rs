@@ -7,6 +7,7 @@ mod as_of;
 mod attribution;
 pub(crate) mod buckets;
 mod chats;
+mod closed_hours;
 mod comparison;
 mod concurrency;
 mod costs;

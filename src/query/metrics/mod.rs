@@ -9,6 +9,7 @@
 //! [`explain`] and [`publish`] use the same plan and SQL.
 
 pub mod as_of;
+mod closed_hours;
 pub mod column;
 pub mod compare;
 pub mod dimension;

@@ -5,6 +5,8 @@
 //! which they apply. The first scan always counts sessions by their start: for the coverage, and for data that were
 //! never read. Rows whose own time is unknown have a scan of their own, which places them where their session began.
 
+use chrono::{DateTime, Utc};
+
 use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::grain::Grain;
@@ -28,6 +30,8 @@ pub(super) struct Scan {
     pub(super) alone: Option<Requires>,
     /// The indexes in the query of the metrics it reads.
     pub(super) metrics: Vec<usize>,
+    /// Its rows are closed hours, but for these hours, of which it reads the sessions. `None`: it reads sessions alone.
+    pub(super) open_hours: Option<Vec<DateTime<Utc>>>,
 }
 
 /// The parts of a scan that need not be read.
@@ -70,6 +74,7 @@ impl Scan {
             is_spread: false,
             alone: None,
             metrics: Vec::new(),
+            open_hours: None,
         }
     }
 
@@ -202,7 +207,7 @@ impl Scan {
             !self.any_column(query, &needs_session) && query.filter.fields().all(|field| field.column().is_none())
         });
         let is_by_bucket = match self.grain {
-            Grain::Sessions => self.is_of_sessions_alone(query),
+            Grain::Sessions => self.is_of_sessions_alone(query) && self.open_hours.is_none(),
             Grain::Messages => is_bare && !self.reads(query, Table::Placed),
             _ => false,
         };

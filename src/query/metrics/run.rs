@@ -11,6 +11,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::query::catalog::Source;
+use crate::query::metrics::closed_hours::ClosedHours;
 use crate::query::metrics::grain::Grain;
 use crate::query::metrics::measure::{Measure, Metric};
 use crate::query::metrics::plan::Scan;
@@ -147,9 +148,14 @@ async fn read(
 ) -> Result<Scanned, ReadError> {
     let mut scanned = Scanned::default();
     let mut tells_lacking = None;
+    let closed_hours = ClosedHours::read(snapshot, query, &scans).await?;
     for scan in scans {
+        let scan = match &closed_hours {
+            Some(hours) => hours.used_by(scan, query),
+            None => scan,
+        };
         if scan.is_of_lacking(query) {
-            let rows = started(query, sources).fetch_all(snapshot).await;
+            let rows = started(query, &scan, sources).fetch_all(snapshot).await;
             for row in rows.map_err(reading("the number of sessions"))? {
                 take_started(&mut scanned, &row, query, &scan).map_err(reading("the number of sessions"))?;
             }

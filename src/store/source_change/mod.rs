@@ -22,7 +22,7 @@ use crate::model::person::PersonKey;
 use crate::store::operation::{self, Operation};
 use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable};
 use crate::store::source_tables::{SourceTable, execute};
-use crate::store::{StoreError, data_version, source_tables};
+use crate::store::{StoreError, closed_hours, data_version, source_tables};
 
 pub use self::request::{Change, ChangeError, ChangeRequest};
 
@@ -108,6 +108,7 @@ impl SourceChanges {
                 execute(&mut tx, removed).await?;
             }
         }
+        closed_hours::void(&mut tx).await?;
         tx.commit().await.map_err(&failed)?;
         if request.change == Change::Remove {
             self.remove(&tables, source.source_id).await?;
@@ -131,6 +132,8 @@ impl SourceChanges {
         }
         let mut tx = self.pool.begin().await.map_err(&failed)?;
         forget(&mut tx, tables, source_id).await?;
+        // those that were made while its rows were being deleted
+        closed_hours::void(&mut tx).await?;
         tx.commit().await.map_err(&failed)
     }
 }

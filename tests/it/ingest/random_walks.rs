@@ -16,6 +16,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
+use tributary::store::closed_hours::{close, differing};
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
 use tributary_simulator::faults::{Effect, Fault};
@@ -264,6 +265,7 @@ async fn try_walk(
         });
         provider.script(faults.collect());
         let line = poll(&app).await;
+        close(&dbs.0.pool).await.expect("closed");
         provider.script(Vec::new());
         if line.is_complete() {
             let stayed: BTreeSet<String> = before.intersection(&stage.ids()).cloned().collect();
@@ -289,6 +291,10 @@ async fn try_walk(
             return Err(format!("it stands still, and nothing is proven: {lines:?}"));
         }
         stage.clock.set(stage.clock.now() + TimeDelta::minutes(1));
+    }
+    close(&dbs.0.pool).await.expect("closed");
+    if differing(&dbs.0.pool).await.expect("compared") != Some(0) {
+        return Err("closed hours differ from their sessions".to_owned());
     }
     let line = poll(&service(&dbs.1, &stage, slug, &provider.base_url(), 100)).await;
     if !line.is_complete() {

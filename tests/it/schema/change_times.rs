@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use tributary::clock::Clock as _;
+use tributary::store::closed_hours::{close, differing};
 use tributary::store::operation::Operator;
 use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
 use tributary_simulator::Platform;
@@ -138,6 +139,9 @@ impl Bench {
         self.times = now;
         self.copy.refresh(&pool).await;
         self.copy.assert_whole(&pool, event).await;
+        // closed hours find what changed in the same way
+        close(&pool).await.expect("closed");
+        assert_eq!(differing(&pool).await.expect("compared"), Some(0), "after {event}");
     }
 }
 
@@ -183,6 +187,14 @@ async fn a_session_has_changed_whatever_of_it_came_late_and_a_copy_follows() {
 
     let is_closed =
         is_open.replace("\"completed\":false", "\"completed\":true").replace("11:31:30.000Z\"}", "12:01:30.000Z\"}");
+    let completed_at = |at: &str| format!("\"completed_at\":\"{at}");
+    let again = FixedRecord {
+        json: is_closed
+            .replace(&completed_at("2026-03-10T11:31:30"), &completed_at("2026-03-12T13:01:30"))
+            .replace("2026-03-10T12:01:30", "2026-03-12T13:01:30"),
+        updated_at: noon() + TimeDelta::hours(49),
+        ..open.clone()
+    };
     bench.chats.replace(FixedRecord { json: is_closed, updated_at: noon() + TimeDelta::seconds(90), ..open });
     bench.poll_at(0, 2).await;
     bench.assert_risen("an outcome", &["open"]).await;
@@ -222,6 +234,17 @@ async fn a_session_has_changed_whatever_of_it_came_late_and_a_copy_follows() {
     });
     bench.poll_at(49, 0).await;
     bench.assert_risen("a quality report", &["room"]).await;
+    bench.chats.replace(again);
+    bench.poll_at(51, 0).await;
+    bench.assert_risen("another completion, two days later", &["open"]).await;
+    let completed: Vec<(DateTime<Utc>, i32)> = sqlx::query_as(
+        "select hour, session_count from ingest.closed_hours where counted_by = 'completed_at' order by hour",
+    )
+    .fetch_all(&bench.world.db.pool)
+    .await
+    .expect("closed hours");
+    let hours = [("2026-03-10T11:00:00Z", 2), ("2026-03-12T13:00:00Z", 1)];
+    assert_eq!(completed, hours.map(|(hour, count)| (at(hour), count)), "the former hour has lost its session");
 }
 
 #[tokio::test]

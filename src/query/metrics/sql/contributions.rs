@@ -13,6 +13,7 @@ use crate::query::metrics::measure::Measure;
 use crate::query::metrics::plan::Scan;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::{began, levels};
+use crate::query::metrics::sql::counted::Counted;
 use crate::query::metrics::sql::numbers::{Numbers, count_known, row_value};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::at;
@@ -135,7 +136,7 @@ impl Behind<'_> {
         if let Some(scan) = self.untimed() {
             missed.push(self.rows_of(&scan, Numbers::of(self.metric, &scan), "0", ""));
         }
-        let unread = Numbers::missed(self.metric, self.query.attribution);
+        let unread = Numbers::missed(self.metric, self.query.attribution, Counted::SESSIONS);
         if unread.unknown != Numbers::NO_UNKNOWN {
             missed.push(self.rows_of(&Scan { metrics: Vec::new(), ..Scan::first() }, unread, "0", ""));
         }
@@ -144,7 +145,7 @@ impl Behind<'_> {
 
     fn numbers(&self, more: &str) -> Statement {
         let scan = self.scan();
-        self.rows_of(&scan, Numbers::of(self.metric, &scan), &count_known(self.metric), more)
+        self.rows_of(&scan, Numbers::of(self.metric, &scan), &count_known(self.metric, Counted::of(&scan)), more)
     }
 
     fn rows_of(&self, scan: &Scan, Numbers { value, known, unknown }: Numbers, count: &str, more: &str) -> Statement {

@@ -7,6 +7,7 @@ use crate::query::metrics::measure::{Additivity, Measure};
 use crate::query::metrics::plan::Scan;
 use crate::query::metrics::sql::behind::Behind;
 use crate::query::metrics::sql::concurrency::concurrency;
+use crate::query::metrics::sql::counted::Counted;
 use crate::query::metrics::sql::numbers::Numbers;
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::number::Number;
@@ -62,7 +63,7 @@ impl Behind<'_> {
 
     /// Returns the count of unknown rows: those in the range, and those that count at the start of their session.
     fn unknown(&self, in_range: String) -> Statement {
-        let missed = Numbers::missed(self.metric, self.query.attribution).unknown;
+        let missed = Numbers::missed(self.metric, self.query.attribution, Counted::SESSIONS).unknown;
         let first = Scan { metrics: Vec::new(), ..Scan::first() };
         let mut sql: Statement = in_range.into();
         if missed != Numbers::NO_UNKNOWN {

@@ -5,6 +5,7 @@
 pub(super) mod behind;
 pub(super) mod concurrency;
 pub(super) mod contributions;
+mod counted;
 pub(super) mod coverage;
 mod figure;
 pub(super) mod numbers;

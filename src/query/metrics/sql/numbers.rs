@@ -10,6 +10,7 @@ use crate::query::metrics::measure::{Known, Measure, Metric, Term};
 use crate::query::metrics::plan::{Scan, is_session_untimed};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
+use crate::query::metrics::sql::counted::Counted;
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::time_column::Attribution;
 use crate::query::number::Number;
@@ -72,10 +73,11 @@ impl Numbers {
         if scan.untimed.is_some() {
             return Self { unknown: count_untimed(metric), ..Self::none() };
         }
+        let counted = Counted::of(scan);
         let numbers = Self {
-            value: value(metric),
-            known: format!("({})::numeric", denominator(metric)),
-            unknown: count_unknown(metric, ""),
+            value: value(metric, counted),
+            known: format!("({})::numeric", denominator(metric, counted)),
+            unknown: count_unknown(metric, counted, ""),
         };
         if !scan.is_spread {
             return numbers;
@@ -87,17 +89,17 @@ impl Numbers {
             _ => "1".to_owned(),
         };
         // A session is unknown once, where it began.
-        let unknown = count_unknown(metric, "s.started_at >= b.bucket_start");
+        let unknown = count_unknown(metric, counted, "s.started_at >= b.bucket_start");
         // the parts of a session are added up over many buckets, and must still make the whole
         let digits = Number::QUOTIENT_DIGITS;
         Self { value: format!("round(sum(({amount}) * f.part), {digits})"), unknown, ..numbers }
     }
 
     /// Returns the numbers of sessions that are unknown because their data were never read or their time is unknown.
-    pub(super) fn missed(metric: &Metric, attribution: Attribution) -> Self {
+    pub(super) fn missed(metric: &Metric, attribution: Attribution, counted: Counted) -> Self {
         let Some(condition) = is_missed(metric, attribution) else { return Self::none() };
         let unknown = match metric.grain.unread_items() {
-            None => format!("count(*) filter (where {condition})"),
+            None => counted.count(Some(&condition)),
             Some(items) => format!("coalesce(sum({items}) filter (where {condition}), 0)::bigint"),
         };
         Self { unknown, ..Self::none() }
@@ -195,16 +197,16 @@ pub(crate) fn lacking(query: &MetricQuery, sources: &[&Source]) -> Option<Statem
 
 /// Returns the number of these sessions, of one source. A single condition is counted as the metric counts it, and the
 /// source compared once.
-pub(super) fn count_lacking(query: &MetricQuery, sources: &[&Source]) -> Statement {
+pub(super) fn count_lacking(query: &MetricQuery, sources: &[&Source], counted: Counted) -> Statement {
     match &all_lacking(query, sources)[..] {
         [] => "0::bigint".into(),
         [(ids, unknown)] if ids.len() < sources.len() => Statement::fill(
-            "case when s.source_id = any({ids}) then count(*) filter (where {unknown}) else 0 end",
-            [("ids", Statement::value(ids.clone())), ("unknown", unknown.as_str().into())],
+            "case when s.source_id = any({ids}) then {count} else 0 end",
+            [("ids", Statement::value(ids.clone())), ("count", counted.count(Some(unknown)).into())],
         ),
         _ => {
             let lacking = lacking(query, sources).unwrap_or_default();
-            Statement::fill("count(*) filter (where {lacking})", [("lacking", lacking)])
+            Statement::fill(&counted.count(Some("{lacking}")), [("lacking", lacking)])
         }
     }
 }
@@ -215,7 +217,7 @@ pub(super) fn lacks_messages_alone(query: &MetricQuery) -> bool {
     metrics.all(|metric| metric.grain == Grain::Messages || is_session_unknown(metric, query.attribution).is_none())
 }
 
-fn count_unknown(metric: &Metric, and: &str) -> String {
+fn count_unknown(metric: &Metric, counted: Counted, and: &str) -> String {
     let and = Some(and.to_owned()).filter(|and| !and.is_empty());
     let Some(condition) = is_unknown(metric) else { return Numbers::NO_UNKNOWN.to_owned() };
     let condition = both(and, Some(condition));
@@ -223,7 +225,7 @@ fn count_unknown(metric: &Metric, and: &str) -> String {
         Some(items) => {
             format!("coalesce(sum({items}) filter (where {}), 0)::bigint", condition.unwrap_or_default())
         }
-        None => metric.grain.count(condition.as_deref()),
+        None => counted.count(condition.as_deref()),
     }
 }
 
@@ -235,45 +237,45 @@ fn count_untimed(metric: &Metric) -> String {
 }
 
 /// Returns the number of rows that have a value.
-pub(super) fn count_known(metric: &Metric) -> String {
-    match (metric.known, metric.about) {
-        (Known::Has(of), None) if metric.grain != Grain::Cohorts => format!("count({of})"),
-        (Known::Has(of), Some(about)) => format!("count({of}) filter (where {about})"),
-        _ => metric.grain.count(is_known(metric).as_deref()),
+pub(super) fn count_known(metric: &Metric, counted: Counted) -> String {
+    match (counted, metric.known, metric.about) {
+        (Counted::Rows(_), Known::Has(of), None) if metric.grain != Grain::Cohorts => format!("count({of})"),
+        (Counted::Rows(_), Known::Has(of), Some(about)) => format!("count({of}) filter (where {about})"),
+        _ => counted.count(is_known(metric).as_deref()),
     }
 }
 
-fn denominator(metric: &Metric) -> String {
+fn denominator(metric: &Metric, counted: Counted) -> String {
     match metric.measure {
-        Measure::Ratio(_, below) => term(metric, below),
-        _ => count_known(metric),
+        Measure::Ratio(_, below) => term(metric, below, counted),
+        _ => count_known(metric, counted),
     }
 }
 
-fn value(metric: &Metric) -> String {
+fn value(metric: &Metric, counted: Counted) -> String {
     match metric.measure {
         Measure::Total(of) | Measure::Ratio(of, _) => match of {
-            Term::Rows | Term::RowsIf(_) | Term::Sum(_) => format!("({})::numeric", term(metric, of)),
-            Term::Decimals(_) | Term::Minutes(_) => term(metric, of),
+            Term::Rows | Term::RowsIf(_) | Term::Sum(_) => format!("({})::numeric", term(metric, of, counted)),
+            Term::Decimals(_) | Term::Minutes(_) => term(metric, of, counted),
         },
         Measure::Percentile(share, of) => {
             format!("round((percentile_cont({share}) within group (order by {of}){})::numeric, 6)", filter(metric, of))
         }
         Measure::Distinct(who, None) => format!("count(distinct {who})::numeric"),
         Measure::Distinct(who, Some(only)) => format!("count(distinct {who}) filter (where {only})::numeric"),
-        Measure::State(counted) => {
-            format!("({})::numeric", metric.grain.count(counted.map(|is| is.to_string()).as_deref()))
+        Measure::State(only) => {
+            format!("({})::numeric", counted.count(only.map(|is| is.to_string()).as_deref()))
         }
         Measure::Greatest(of) => format!("round(max({of}), 6)"),
         Measure::Peak | Measure::TimeAverage => "null::numeric".to_owned(),
     }
 }
 
-fn term(metric: &Metric, term: Term) -> String {
+fn term(metric: &Metric, term: Term, counted: Counted) -> String {
     match term {
-        Term::Rows => count_known(metric),
+        Term::Rows => count_known(metric, counted),
         // Only rows that have a value fulfil it.
-        Term::RowsIf(counted) => metric.grain.count(Some(&counted.to_string())),
+        Term::RowsIf(condition) => counted.count(Some(&condition.to_string())),
         Term::Sum(of) => format!("coalesce(sum({of}){}, 0)", filter(metric, of)),
         Term::Decimals(of) => format!("round(sum({of}){}, {DIGITS})", filter(metric, of)),
         Term::Minutes(of) => format!("round(sum({of}){} / 60, {DIGITS})", filter(metric, of)),

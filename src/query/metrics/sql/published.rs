@@ -15,6 +15,7 @@ use crate::query::metrics::measure::{Additivity, Measure, Metric};
 use crate::query::metrics::plan::Scan;
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::sql::concurrency::{self, Bounds};
+use crate::query::metrics::sql::counted::Counted;
 use crate::query::metrics::sql::numbers::Numbers;
 use crate::query::metrics::sql::rows::{counted, rows};
 use crate::query::metrics::sql::statement::Statement;
@@ -165,7 +166,7 @@ fn known(query: &MetricQuery, metric: &Metric) -> Statement {
 /// never read, and rows that have no time.
 fn missed(query: &MetricQuery, metric: &Metric) -> Vec<(&'static str, Statement)> {
     let named = |unknown: String| format!("{unknown} as unknown_count");
-    let unread = Numbers::missed(metric, query.attribution).unknown;
+    let unread = Numbers::missed(metric, query.attribution, Counted::SESSIONS).unknown;
     let never_read =
         (unread != Numbers::NO_UNKNOWN).then(|| ("never_read", counts(query, &Scan::first(), named(unread))));
     let untimed = Scan::of_untimed(metric, query.attribution);

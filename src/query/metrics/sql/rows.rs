@@ -3,6 +3,8 @@
 //! Dimensions of which a session has several values are joined here too, each value once per session. The alias `s`
 //! stands for sessions everywhere.
 
+use chrono::{DateTime, Utc};
+
 use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::filter::{Condition, MetricFilter, Test};
@@ -61,6 +63,47 @@ pub(crate) fn sessions(query: &MetricQuery) -> Statement {
 /// The same of a statement that no analyst sees, with fewer columns and so planned in less time.
 pub(super) const NARROW_SESSIONS: &str = "ingest.narrow_sessions s";
 
+/// Sessions that count, as rows of closed hours and, of the other hours, one by one.
+const HOURLY_SESSIONS: &str = "(
+       select hour as started_at, completed_at, {columns}, true as is_counted, session_count
+         from ingest.hourly_sessions
+        where counted_by = {time} and hour >= {from} and hour < {to}{closed}{open}) s";
+const NOT_OPEN: &str = " and hour <> all({hours})";
+const IN_OPEN_HOURS: &str = "
+        union all
+       select started_at, completed_at, {columns}, is_counted, 1
+         from unnest({hours}) o (hour)
+         join ingest.narrow_sessions on {at} >= o.hour and {at} < o.hour + interval '1 hour'";
+const HOURLY_COLUMNS: &str = "source_id, source, provider, session_kind, session_state, outcome, channel, chat_state,
+              is_provisional, message_support, minutes_basis, has_message_count, message_count, participant_count,
+              minutes_consumed, duration_seconds";
+
+/// Returns closed hours of the range of a query, and the sessions of the hours that are open.
+pub(super) fn hourly_sessions(query: &MetricQuery, time_column: TimeColumn, open: &[DateTime<Utc>]) -> Statement {
+    let of_open = |template: &str| match open {
+        [] => Statement::default(),
+        hours => Statement::fill(
+            template,
+            [
+                ("hours", Statement::value(hours.to_vec())),
+                ("columns", HOURLY_COLUMNS.into()),
+                ("at", time_column.as_str().into()),
+            ],
+        ),
+    };
+    Statement::fill(
+        HOURLY_SESSIONS,
+        [
+            ("columns", HOURLY_COLUMNS.into()),
+            ("time", Statement::value(time_column.as_str())),
+            ("from", Statement::value(query.range.from)),
+            ("to", Statement::value(query.range.to)),
+            ("closed", of_open(NOT_OPEN)),
+            ("open", of_open(IN_OPEN_HOURS)),
+        ],
+    )
+}
+
 /// Returns the messages. The table itself has all columns that a statement reads without their sessions.
 fn messages(reach: Option<Reach>) -> &'static str {
     if reach.is_some() { "core.messages" } else { "analytics.messages" }
@@ -88,6 +131,9 @@ pub(super) fn rows(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> St
         rows
     };
     let is_bare = reach.is_some_and(|reach| reach.is_bare);
+    if let Some(open) = &scan.open_hours {
+        return hourly_sessions(query, scan.time_column, open);
+    }
     let mut rows = match scan.grain {
         Grain::Messages if is_bare => format!("{} m", messages(reach)).into(),
         Grain::Visits if is_bare => "analytics.visits v".into(),

@@ -134,10 +134,17 @@ fn statements() -> String {
     let now = at("2026-11-20T12:00:00Z");
     let mut text = String::new();
     let mut write = |name: &str, sql: String| _ = writeln!(text, "-- {name}\n{sql};\n");
-    for (name, query) in questions(now) {
-        for (place, scan) in Scan::all(&query).iter().enumerate() {
+    let one_open = Some(vec![at("2026-11-19T09:00:00Z")]);
+    let of_hours = [
+        ("minutes by day and channel, of closed hours", query("minutes_consumed", &[D::Channel]), Some(Vec::new())),
+        ("resolution rate by day, of closed hours but one", query("resolution_rate", &[]), one_open),
+    ];
+    let of_sessions = questions(now).into_iter().map(|(name, query)| (name, query, None));
+    for (name, query, open_hours) in of_sessions.chain(of_hours) {
+        for (place, scan) in Scan::all(&query).into_iter().enumerate() {
+            let scan = &Scan { open_hours: open_hours.clone(), ..scan };
             if scan.is_of_lacking(&query) {
-                write(&format!("{name}, sessions"), started(&query, &sources).literal(query.zone));
+                write(&format!("{name}, sessions"), started(&query, scan, &sources).literal(query.zone));
                 if lacking(&query, &sources).is_none() || Scan::that_tells_lacking(&query).is_some() {
                     continue;
                 }

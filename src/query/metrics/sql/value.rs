@@ -14,6 +14,7 @@ use crate::query::metrics::grain::Grain;
 use crate::query::metrics::plan::{Reach, Scan};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
+use crate::query::metrics::sql::counted::Counted;
 use crate::query::metrics::sql::numbers::{Numbers, count_lacking, lacking, lacks_messages_alone};
 use crate::query::metrics::sql::rows::{counted, owner, rows};
 use crate::query::metrics::sql::statement::Statement;
@@ -233,7 +234,9 @@ fn columns(query: &MetricQuery, scan: &Scan, sources: &[&Source], is_twice: bool
     }
     sql.append(coverage(query, scan, sources));
     let of_rows = scan.metrics.iter().map(|place| Numbers::of(query.metrics[*place], scan));
-    let missed = scan.missed(query).into_iter().map(|place| Numbers::missed(query.metrics[place], query.attribution));
+    let counted = Counted::of(scan);
+    let missed = scan.missed(query).into_iter();
+    let missed = missed.map(|place| Numbers::missed(query.metrics[place], query.attribution, counted));
     for numbers in of_rows.chain(missed) {
         sql.push(",\n       ").push(numbers.columns());
     }
@@ -260,10 +263,13 @@ fn coverage(query: &MetricQuery, scan: &Scan, sources: &[&Source]) -> Statement 
     if !scan.is_first() {
         return ", null::bigint as started, null::bigint as unknown".into();
     }
+    let counted = Counted::of(scan);
+    let count = ("count", counted.count(None).into());
     if scan.is_of_lacking(query) {
-        return ", 0::bigint as started, count(*) as unknown".into();
+        return Statement::fill(", 0::bigint as started, {count} as unknown", [count]);
     }
-    Statement::fill(", count(*) as started, {unknown} as unknown", [("unknown", count_lacking(query, sources))])
+    let unknown = ("unknown", count_lacking(query, sources, counted));
+    Statement::fill(", {count} as started, {unknown} as unknown", [count, unknown])
 }
 
 fn only_lacking(query: &MetricQuery, scan: &Scan, sources: &[&Source], reach: Reach) -> Statement {

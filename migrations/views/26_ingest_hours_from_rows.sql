@@ -1,0 +1,30 @@
+-- The closed hours as they follow from the sessions: what is stored in ingest.closed_hours, and what that is compared
+-- with. Sessions without minutes, or without a length, are apart from those that have them, so that a sum is null only
+-- where all of its sessions lack the value.
+create or replace function ingest.hours_from_rows(of_start timestamptz[], of_completion timestamptz[])
+  returns setof ingest.closed_hours
+  language sql stable
+begin atomic
+  select 'started_at', h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
+         s.completed_at is not null, s.has_message_count, s.participant_count is not null,
+         count(*)::int, sum(s.minutes_consumed), sum(s.duration_seconds)
+    from unnest(of_start) h (hour)
+    join ingest.narrow_sessions s on s.started_at >= h.hour and s.started_at < h.hour + interval '1 hour'
+   where s.is_counted
+   group by h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
+            s.completed_at is not null, s.has_message_count, s.participant_count is not null,
+            s.minutes_consumed is null, s.duration_seconds is null
+  union all
+  select 'completed_at', h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
+         true, s.has_message_count, s.participant_count is not null,
+         count(*)::int, sum(s.minutes_consumed), sum(s.duration_seconds)
+    from unnest(of_completion) h (hour)
+    join ingest.narrow_sessions s on s.completed_at >= h.hour and s.completed_at < h.hour + interval '1 hour'
+   where s.is_counted
+   group by h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
+            s.has_message_count, s.participant_count is not null,
+            s.minutes_consumed is null, s.duration_seconds is null;
+end;
+
+comment on function ingest.hours_from_rows is
+  'Counted sessions of hours, by start and by completion, added up over those that are alike.';
