@@ -39,6 +39,12 @@ pub(crate) static SCRIPT: LazyLock<Asset> =
 pub(crate) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
 
+/// Returns a colour of the light scheme, by its name in the stylesheet.
+pub(crate) fn colour(name: &str) -> &'static str {
+    let declared = STYLE.body.split_once(&format!("--{name}:")).map_or("", |(_, rest)| rest);
+    declared.split([';', '}']).next().unwrap_or_default()
+}
+
 /// Answers with a file, which never changes under its name.
 pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
     let asset = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == name).ok_or(ApiError::NoSuchPath)?;

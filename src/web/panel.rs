@@ -81,6 +81,8 @@ pub(crate) struct Links {
     pub(crate) json: String,
     /// Path and query of the CSV answer.
     pub(crate) csv: Option<String>,
+    /// Address of the chart as a file.
+    pub(crate) svg: Option<String>,
     /// Address of the explanation, which has the SQL and the rows.
     pub(crate) explain: Option<String>,
 }
@@ -89,7 +91,7 @@ impl Links {
     /// Returns the ways to the answer to a metric query.
     pub(crate) fn of(answered: &Answered, explain: Option<String>) -> Self {
         let address = format!("{METRICS_PATH}?{}", answered.question);
-        Self { csv: Some(format!("{address}&format=csv")), json: address, explain }
+        Self { csv: Some(format!("{address}&format=csv")), json: address, svg: None, explain }
     }
 }
 
@@ -233,11 +235,13 @@ impl Answered {
         crate::web::layout::local(at, self.answer.query.zone)
     }
 
-    fn notes(&self) -> Vec<String> {
+    /// Returns warnings to read before using the values.
+    pub(crate) fn notes(&self) -> Vec<String> {
         self.answer.warnings.iter().map(|warning| warning.detail.clone()).collect()
     }
 
-    fn stale(&self) -> Option<String> {
+    /// Returns up to when the data is complete, where that is longer ago than allowed.
+    pub(crate) fn stale(&self) -> Option<String> {
         (self.answer.freshness.state == FreshnessState::Stale).then(|| self.complete_through())
     }
 }

@@ -12,13 +12,6 @@ const CARDS: [&str; 6] = [
     "estimated_cost",
 ];
 
-/// Returns the address of the link with this text.
-fn link(html: &str, text: &str) -> String {
-    let (before, _) = html.split_once(&format!(">{text}</a>")).unwrap();
-    let (_, tag) = before.rsplit_once("href=\"").unwrap();
-    htmlize::unescape(tag.split('"').next().unwrap()).into_owned()
-}
-
 #[tokio::test]
 async fn a_card_shows_the_value_of_the_api() {
     let api = Api::new().await;
