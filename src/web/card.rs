@@ -6,12 +6,15 @@ use crate::web::chart::spark::spark;
 use crate::web::figure::{Figure, Measured, change, grouped};
 use crate::web::reading::{Answered, Reading, Trouble};
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// A card.
 #[derive(Debug)]
 pub(crate) struct Card {
     /// The metric.
     pub(crate) metric: &'static Metric,
+    /// Its definition.
+    pub(crate) description: String,
     /// Address of the explanation.
     pub(crate) explain: String,
     /// The number, or why there is none.
@@ -55,7 +58,7 @@ pub(crate) async fn cards(
     let card = |(at, metric): (usize, &'static Metric)| {
         let read = each.get(at).unwrap_or(&all).as_ref();
         let read = read.map(|answered| value(metric, answered)).map_err(Trouble::clone);
-        Card { metric, explain: visit.explain_link(metric.id), read }
+        Card { metric, description: words::plain(metric.description), explain: visit.explain_link(metric.id), read }
     };
     found.enumerate().map(card).collect()
 }

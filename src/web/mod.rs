@@ -31,6 +31,7 @@ mod selection;
 mod sessions;
 mod sign_in;
 mod visit;
+mod words;
 mod zoned;
 
 use axum::routing::{get, post};

@@ -8,6 +8,7 @@ use askama::Template;
 use crate::query::freshness::FreshnessState;
 use crate::query::metrics::value::Value;
 use crate::web::reading::{Answered, METRICS_PATH, Trouble};
+use crate::web::words;
 
 /// What a panel shows.
 #[derive(Debug, Clone)]
@@ -237,7 +238,7 @@ impl Answered {
 
     /// Returns warnings to read before using the values.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.answer.warnings.iter().map(|warning| warning.detail.clone()).collect()
+        self.answer.warnings.iter().map(words::warning).collect()
     }
 
     /// Returns up to when the data is complete, where that is longer ago than allowed.

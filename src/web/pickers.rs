@@ -2,6 +2,7 @@
 
 use crate::query::catalog::Catalog;
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// Named ranges of the picker, in the API's words and in the page's.
 const RANGES: [(&str, &str); 11] = [
@@ -113,7 +114,10 @@ impl Pickers {
             filters: selection
                 .filters()
                 .map(|(name, value)| FilterChip {
-                    name: name.replace('_', " "),
+                    name: match name.strip_suffix("_not") {
+                        Some(field) => format!("not {}", words::field(field)),
+                        None => words::field(name),
+                    },
                     value: value.clone(),
                     without: without(name),
                 })

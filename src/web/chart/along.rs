@@ -11,6 +11,7 @@ use crate::web::chart::{as_place, is_unknown, percent};
 use crate::web::figure::{Measured, reason_text, round_duration};
 use crate::web::panel::{Cell, Table};
 use crate::web::reading::Answered;
+use crate::web::words;
 
 /// Colours besides those of providers.
 pub(super) const COLOURS: usize = 8;
@@ -87,6 +88,16 @@ pub(super) fn class(series: &Series, place: usize) -> String {
     }
 }
 
+/// Returns the name of a series.
+fn name(series: &Series) -> String {
+    let mut groups = series.dimensions.iter();
+    let in_words = match (groups.next(), groups.next()) {
+        (Some((field, Some(value))), None) if !series.is_other => words::value(field, value),
+        _ => None,
+    };
+    in_words.unwrap_or_else(|| series.label.clone())
+}
+
 /// Series along time, as they are drawn and told.
 pub(super) struct Along<'a> {
     pub(super) answered: &'a Answered,
@@ -139,7 +150,7 @@ impl<'a> Along<'a> {
     pub(super) fn read(&self, at: usize) -> String {
         let values = self.series.iter().map(|series| {
             let figure = self.measured(series).figure(series.data.get(at).copied().flatten(), Self::reason(series, at));
-            format!("{} {}", series.label, figure.text)
+            format!("{} {}", name(series), figure.text)
         });
         let values: Vec<String> = values.collect();
         format!("{}: {}{}", self.answered.bucket_name(at), values.join(", "), self.remark(at))
@@ -155,7 +166,7 @@ impl<'a> Along<'a> {
 
     pub(super) fn table(&self) -> Table {
         let mut head = vec![Cell::text("Period")];
-        head.extend(self.series.iter().map(|series| Cell::number(series.label.clone())));
+        head.extend(self.series.iter().map(|series| Cell::number(name(series))));
         let row = |at: usize| {
             let name = format!("{}{}", self.answered.bucket_name(at), self.remark(at));
             let values = self.series.iter().map(|series| {
@@ -184,7 +195,7 @@ impl<'a> Along<'a> {
         let key = |(place, series): (usize, &&Series)| Key {
             class: class(series, place),
             shape: if is_of_lines { place % SHAPES + 1 } else { 0 },
-            text: series.label.clone(),
+            text: name(series),
         };
         let named = if is_needed { self.series.iter().enumerate().map(key).collect() } else { Vec::new() };
         let is_in_progress = (0..count).any(|at| self.status(at) == Some(BucketStatus::InProgress));
