@@ -6,7 +6,7 @@ use axum::response::Response;
 use crate::api::problem::ApiError;
 use crate::web::card::Card;
 use crate::web::layout::Section;
-use crate::web::panel::Panel;
+use crate::web::panel::{Cell, Panel};
 use crate::web::reading::{Reading, Trouble};
 use crate::web::section::{self, Drawing, Plan};
 use crate::web::visit::Visit;

@@ -20,12 +20,14 @@ mod export;
 mod data_health;
 mod figure;
 mod figures;
+mod form;
 mod layout;
 mod panel;
 mod pickers;
 mod reading;
 mod refusal;
 mod respond;
+mod scheme;
 mod section;
 mod selection;
 mod sessions;
@@ -76,6 +78,7 @@ pub fn pages() -> Router<ApiState> {
         .merge(commands())
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/scheme", post(scheme::choose))
         .route_layer(middleware::from_fn(refusal::show))
         .route("/assets/{name}", get(assets::file))
         .layer(middleware::map_response(layout::protect))

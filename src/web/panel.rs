@@ -108,6 +108,8 @@ pub(crate) struct Panel {
     pub(crate) state: State,
     /// One sentence that says what the figure says.
     pub(crate) caption: String,
+    /// A link to what ends a state in which nothing is shown.
+    pub(crate) help: Option<Cell>,
     /// Warnings to read before using the values.
     pub(crate) notes: Vec<String>,
     /// Up to when the data is complete, where that is longer ago than allowed.
@@ -134,8 +136,18 @@ pub(crate) struct Shown {
 impl Panel {
     /// A panel in this state, without anything else.
     pub(crate) fn new(id: &'static str, title: impl Into<String>, state: State) -> Self {
-        let (notes, title) = (Vec::new(), title.into());
-        Self { id, title, state, notes, caption: String::new(), stale: None, table: None, links: None, is_wide: false }
+        Self {
+            id,
+            title: title.into(),
+            state,
+            caption: String::new(),
+            help: None,
+            notes: Vec::new(),
+            stale: None,
+            table: None,
+            links: None,
+            is_wide: false,
+        }
     }
 
     /// A panel of the answer to a metric query. `what` names what there may be none of.
