@@ -137,7 +137,7 @@ fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
     if cards.is_empty() {
         let sentence = "No prices are set, so no cost is known.".to_owned();
         let help = Some(Cell::link("Set prices by the API", "/docs/#/costs/replace_rate_cards".to_owned()));
-        return Panel { links, help, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
+        return Panel { help, links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
     }
     let zone = visit.selection.get("zone").unwrap_or_else(|| visit.state.default_zone.name());
     let head = ["Source", "Scenario", "Presets", "Rounding", "Valid from"].map(Cell::text);

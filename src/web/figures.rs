@@ -246,7 +246,7 @@ pub(crate) const MEETINGS: [Plan; 6] = [
     },
     Plan {
         id: "unexplained",
-        title: "Unexplained minutes by class",
+        title: "Unexplained minutes by reason",
         metrics: &["unexplained_minutes"],
         asked: "&dimensions=unexplained_minutes_class",
         what: "unexplained minutes",

@@ -204,6 +204,7 @@ impl Answered {
                 State::EmptyAndComplete(format!("Not applicable: no selected source has {what}."))
             }
             Some("not_fetched") => State::EmptyButUnknown(format!("Not fetched: no selected source fetches {what}.")),
+            Some("unknown") if self.lacks_prices() => State::EmptyButUnknown("Unknown: no prices are set.".to_owned()),
             Some("unknown") => {
                 State::EmptyButUnknown("Unknown: no session of this period has the data for it.".to_owned())
             }
@@ -216,6 +217,11 @@ impl Answered {
             }
             Some(_) => State::EmptyButUnknown(format!("No data yet for this period. {through}")),
         })
+    }
+
+    /// Returns whether it asks for money, and no rate card says what anything costs.
+    pub(crate) fn lacks_prices(&self) -> bool {
+        self.answer.currency.is_none() && self.answer.series.iter().any(|series| series.unit == "money")
     }
 
     /// Returns whether the range is proven as far as it has passed.

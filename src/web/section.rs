@@ -9,7 +9,7 @@ use crate::web::chart::picture::Picture;
 use crate::web::chart::ranking::ranking;
 use crate::web::chart::stacked::stacked;
 use crate::web::figure::Measured;
-use crate::web::panel::{Links, Panel, Shown, State};
+use crate::web::panel::{Cell, Links, Panel, Shown, State};
 use crate::web::reading::{Answered, Reading};
 use crate::web::visit::Visit;
 
@@ -73,7 +73,10 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
         let panel = Panel::of(plan.id, plan.title, &read, plan.what, explain, |answered| drawn(visit, plan, answered));
         let svg = (plan.is_chart() && matches!(panel.state, State::Figure(_)))
             .then(|| visit.selection.link(&format!("/charts/{}.svg", plan.id)));
-        Panel { is_wide: plan.is_wide, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
+        let lacks_prices = read.as_ref().is_ok_and(Answered::lacks_prices);
+        let help =
+            lacks_prices.then(|| Cell::link("Rate cards", format!("{}#rate-cards", visit.selection.link("/costs"))));
+        Panel { is_wide: plan.is_wide, help, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
     });
     let panels = panels.collect();
     (cards, panels)

@@ -5,12 +5,23 @@
 use crate::query::metrics::answer::Warning;
 use crate::web::figure::reason_text;
 
+/// Names of the days of the week.
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+/// Letters of an id that tell it from others on a page.
+const LETTERS: usize = 8;
+
 /// Returns the name of a field.
 pub(crate) fn field(name: &str) -> String {
     match name {
         "sub_intent_type" => "intent".to_owned(),
         "skill_type" => "skill".to_owned(),
         "preset_name" => "role".to_owned(),
+        "session_kind" => "kind".to_owned(),
+        "session_state" => "state".to_owned(),
+        "local_weekday" => "day of the week".to_owned(),
+        "local_hour" => "hour of the day".to_owned(),
+        "api_key_type" => "kind of key".to_owned(),
+        "voice_name" => "voice".to_owned(),
         "minutes_basis" => "way of metering".to_owned(),
         "unexplained_minutes_class" => "reason".to_owned(),
         _ => name.strip_suffix("_id").unwrap_or(name).replace('_', " "),
@@ -28,11 +39,26 @@ pub(crate) fn heading(name: &str) -> String {
 pub(crate) fn value(field: &str, value: &str) -> Option<String> {
     const CLOSED: [&str; 6] =
         ["outcome", "session_kind", "session_state", "minutes_basis", "unexplained_minutes_class", "transcript_state"];
+    match field {
+        "local_weekday" => {
+            let day = value.parse::<usize>().ok()?.checked_sub(1)?;
+            return DAYS.get(day).map(|day| (*day).to_owned());
+        }
+        "local_hour" => return Some(format!("{value}:00")),
+        _ => {}
+    }
     CLOSED.contains(&field).then(|| match value {
         "participant_time" => "the time of each participant".to_owned(),
         "session_time" => "the length of the session".to_owned(),
         _ => value.replace('_', " "),
     })
+}
+
+/// Returns the beginning of an id that says nothing to a reader: a long row of digits of base 16. Names stay whole.
+pub(crate) fn brief(name: &str) -> String {
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    let is_id = name.len() >= 24 && name.bytes().all(is_digit) && name.bytes().any(|byte| byte.is_ascii_digit());
+    if is_id { format!("{}…", &name[..LETTERS]) } else { name.to_owned() }
 }
 
 /// Returns a text of this service without the form of its names: `unknown_count` is "unknown count".
@@ -85,6 +111,12 @@ mod tests {
         assert_eq!(plain("crm_17 and Anna_public_3 stay (a_b)"), "crm_17 and Anna_public_3 stay (a b)");
         assert_eq!(value("channel", "web_chat"), None, "a text of a provider");
         assert_eq!(value("unexplained_minutes_class", "still_live").as_deref(), Some("still live"));
+        assert_eq!(value("local_weekday", "7").as_deref(), Some("Sunday"));
+        assert_eq!(brief("2f743d50-2776-4b97-a08d-3de1ddb84eca"), "2f743d50…");
+        assert_eq!(
+            (brief("atojra-ymdwxn").as_str(), brief("Facade-Bead-Added-Decade").as_str()),
+            ("atojra-ymdwxn", "Facade-Bead-Added-Decade")
+        );
         assert_eq!((field("avatar_id").as_str(), heading("sub_intent_type").as_str()), ("avatar", "Intent"));
     }
 

@@ -16,6 +16,8 @@ use crate::web::words;
 /// A group with its values.
 struct Row {
     name: String,
+    /// The name in its whole length.
+    full: String,
     link: Option<String>,
     width: String,
     class: &'static str,
@@ -60,7 +62,8 @@ pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Show
         value.and_then(|value| words::value(answer.axis, value))
     };
     let row = |(at, name): (usize, &String)| Row {
-        name: in_words(at).unwrap_or_else(|| name.clone()),
+        name: in_words(at).unwrap_or_else(|| words::brief(name)),
+        full: in_words(at).unwrap_or_else(|| name.clone()),
         link: link(at),
         width: percent(if greatest > 0.0 { (size(first(at)) / greatest).min(1.0) } else { 0.0 }),
         class: if is_other(at) { "c0" } else { "c1" },

@@ -192,8 +192,10 @@ async fn what_no_figure_depends_on_is_not_asked_for_and_not_lost() {
         let html = page(&api, &format!("{path}?{state}")).await;
         let form = html.split_once("<form class=\"pickers\"").unwrap().1.split_once("</form>").unwrap().0;
         for name in ["range", "compare", "source"] {
-            let (is_asked, is_kept) =
-                (form.contains(&format!("<select name=\"{name}\"")), form.contains(&format!("type=\"hidden\" name=\"{name}\"")));
+            let (is_asked, is_kept) = (
+                form.contains(&format!("<select name=\"{name}\"")),
+                form.contains(&format!("type=\"hidden\" name=\"{name}\"")),
+            );
             assert_eq!((is_asked, is_kept), (asked.contains(&name), !asked.contains(&name)), "{path} {name}: {form}");
         }
         assert!(form.contains("name=\"zone\" value=\"Asia/Kathmandu\""), "{path}: {form}");
@@ -214,6 +216,11 @@ async fn a_cost_that_lacks_a_price_leads_to_the_prices() {
     let described = api.get("/openapi.json").await;
     let put = &described["paths"]["/v1/rate-cards"]["put"];
     assert_eq!(operation, format!("{}/{}", put["tags"][0].as_str().unwrap(), put["operationId"].as_str().unwrap()));
+    let cost = part(&html, "cost");
+    assert!(
+        cost.contains("Unknown: no prices are set.") && link(cost, "Rate cards").ends_with("#rate-cards"),
+        "{cost}"
+    );
     let priced = json!({"cards": [{"source": "konpro-eu", "unit": "minute", "unit_price": 0.5, "currency": "USD"}]});
     let (status, set) = api.send_json("PUT", "/v1/rate-cards", &[], &priced).await;
     assert_eq!(status, 200, "{set}");
@@ -232,7 +239,10 @@ async fn warnings_and_groups_have_no_names_of_the_api() {
     let mixed = "in different ways: by the time of each participant and by the length of the session.";
     assert!(minutes.contains(mixed) && !minutes.contains("participant_time"), "{minutes}");
     let detail = api.get(&link(minutes, "JSON")).await["warnings"][0]["detail"].clone();
-    assert!(detail.as_str().unwrap().contains("participant_time and session_time"), "the API keeps its names: {detail}");
+    assert!(
+        detail.as_str().unwrap().contains("participant_time and session_time"),
+        "the API keeps its names: {detail}"
+    );
 }
 
 #[tokio::test]
@@ -245,14 +255,20 @@ async fn a_chosen_scheme_is_kept_and_replaces_that_of_the_browser() {
         (html, css)
     };
     let (html, css) = style("").await;
-    assert!(html.contains("name=\"next\" value=\"/costs?range=today\"") && css.contains("prefers-color-scheme"), "{html}");
+    assert!(
+        html.contains("name=\"next\" value=\"/costs?range=today\"") && css.contains("prefers-color-scheme"),
+        "{html}"
+    );
     for scheme in ["light", "dark"] {
         let chosen = post(&api, "/scheme", &[], &format!("next=%2Fcosts%3Frange%3Dtoday&scheme={scheme}")).await;
         assert_eq!((chosen.status.as_u16(), chosen.header("location")), (303, "/costs?range=today"), "{}", chosen.text);
         let (html, css) = style(chosen.header("set-cookie").split(';').next().unwrap()).await;
         assert!(html.contains(&format!("value=\"{scheme}\" aria-pressed=\"true\"")), "{html}");
         assert!(html.contains(&format!("name=\"color-scheme\" content=\"{scheme}\"")), "{html}");
-        assert!(css.contains(&format!(":root{{color-scheme:{scheme};")) && !css.contains("prefers-color-scheme"), "{css}");
+        assert!(
+            css.contains(&format!(":root{{color-scheme:{scheme};")) && !css.contains("prefers-color-scheme"),
+            "{css}"
+        );
     }
     let back = post(&api, "/scheme", &[], "scheme=auto&next=//evil.example").await;
     assert!(back.header("set-cookie").contains("Max-Age=0") && back.header("location") == "/", "{:?}", back.headers);
