@@ -189,32 +189,25 @@ for (const reducedMotion of ["reduce", "no-preference"]) {
     withReader({ reducedMotion }, OPEN, async (page) => {
       await page.clock.install();
       await open(page, "/");
-      let answer;
-      const asked = new Promise((resolve) => { answer = resolve; });
-      await page.route(/range=yesterday/, async (route) => { await asked; await route.continue(); });
-      // without a locator, which would wait until the answer is there
-      const mark = () => page.evaluate(() => {
-        const main = document.getElementById("main");
+      const mark = () => page.locator("main").evaluate((main) => {
         const { animationName, animationIterationCount } = getComputedStyle(main, "::before");
         return [main.getAttribute("aria-busy"), animationName, animationIterationCount];
       });
+      const waits = ["true", "wait", reducedMotion === "reduce" ? "1" : "infinite"];
       assert.deepEqual(await mark(), [null, "none", "1"]);
-      await page.locator("[name=range]").selectOption("yesterday");
-      await page.evaluate(() => document.querySelector(".pickers button:not([name],[type])").click());
-      assert.deepEqual(await mark(), ["true", "wait", reducedMotion === "reduce" ? "1" : "infinite"]);
-      answer();
-      await page.waitForURL(/range=yesterday/);
+      await page.evaluate(() => addEventListener("submit", (event) => event.preventDefault())); // no answer comes
+      await page.getByRole("button", { name: "Show", exact: true }).click();
+      assert.deepEqual(await mark(), waits);
+      await page.evaluate(() => { document.activeElement.blur(); dispatchEvent(new Event("pageshow")); }); // and back
       assert.equal((await mark())[0], null);
       // the refresh of each minute says so, too
-      const refreshed = page.waitForRequest(/range=yesterday/);
-      await page.unroute(/range=yesterday/);
-      let held;
-      const holding = new Promise((resolve) => { held = resolve; });
-      await page.route(/range=yesterday/, async (route) => { await holding; await route.continue(); });
-      await page.clock.runFor(61_000);
-      await refreshed;
-      assert.equal((await mark())[0], "true");
-      held();
+      let answer;
+      const asked = new Promise((resolve) => { answer = resolve; });
+      await page.route(`${OPEN}/`, async (route) => { await asked; await route.continue(); });
+      await page.clock.fastForward(61_000);
+      await page.locator("main[aria-busy]").waitFor();
+      assert.deepEqual(await mark(), waits);
+      answer();
       await page.locator("main:not([aria-busy])").waitFor();
     }));
 }
