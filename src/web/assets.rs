@@ -1,5 +1,6 @@
 //! The stylesheet, the script and the icon: part of the program, under names that change with their content.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
@@ -8,17 +9,19 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use crate::api::problem::ApiError;
+use crate::web::scheme::Scheme;
 
 /// A file of the page.
 pub(crate) struct Asset {
     name: String,
     media_type: &'static str,
-    body: &'static str,
+    body: Cow<'static, str>,
 }
 
 impl Asset {
-    fn new(stem: &str, extension: &str, media_type: &'static str, body: &'static str) -> Self {
-        let hash = Sha256::digest(body);
+    fn new(stem: &str, extension: &str, media_type: &'static str, body: impl Into<Cow<'static, str>>) -> Self {
+        let body = body.into();
+        let hash = Sha256::digest(body.as_bytes());
         let digits = hash.iter().take(6).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         Self { name: format!("{stem}.{digits}.{extension}"), media_type, body }
     }
@@ -29,9 +32,11 @@ impl Asset {
     }
 }
 
-/// The stylesheet.
-pub(crate) static STYLE: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("page", "css", "text/css; charset=utf-8", include_str!("assets/page.css")));
+/// The stylesheet, as it is written.
+const CSS: &str = include_str!("assets/page.css");
+/// The stylesheet of each scheme.
+static STYLES: LazyLock<[Asset; 3]> =
+    LazyLock::new(|| Scheme::ALL.map(|scheme| Asset::new("page", "css", "text/css; charset=utf-8", css(scheme))));
 /// The script.
 pub(crate) static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("page", "js", "text/javascript; charset=utf-8", include_str!("assets/page.js")));
@@ -39,18 +44,57 @@ pub(crate) static SCRIPT: LazyLock<Asset> =
 pub(crate) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
 
+/// Returns the stylesheet of a scheme. Where a reader chose one, the browser's preference no longer decides.
+fn css(scheme: Scheme) -> String {
+    let dark = match scheme {
+        Scheme::Auto => return CSS.to_owned(),
+        Scheme::Light => "not all",
+        Scheme::Dark => "all",
+    };
+    CSS.replace("(prefers-color-scheme:dark)", dark)
+        .replace("color-scheme:light dark", &format!("color-scheme:{}", scheme.css()))
+}
+
+/// Returns the address of the stylesheet of a scheme.
+pub(crate) fn style(scheme: Scheme) -> String {
+    let [auto, light, dark] = &*STYLES;
+    match scheme {
+        Scheme::Auto => auto.address(),
+        Scheme::Light => light.address(),
+        Scheme::Dark => dark.address(),
+    }
+}
+
+/// Returns a colour of the light scheme, by its name in the stylesheet.
+pub(crate) fn colour(name: &str) -> &'static str {
+    let declared = CSS.split_once(&format!("--{name}:")).map_or("", |(_, rest)| rest);
+    declared.split([';', '}']).next().unwrap_or_default()
+}
+
 /// Answers with a file, which never changes under its name.
 pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
-    let asset = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == name).ok_or(ApiError::NoSuchPath)?;
+    let asset = STYLES.iter().chain([&*SCRIPT, &*ICON]).find(|asset| asset.name == name).ok_or(ApiError::NoSuchPath)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
     ];
-    Ok((headers, asset.body).into_response())
+    Ok((headers, asset.body.clone()).into_response())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_scheme_does_not_depend_on_the_browser() {
+        for (scheme, dark) in [(Scheme::Light, "@media not all{"), (Scheme::Dark, "@media all{")] {
+            let css = css(scheme);
+            let declared = format!(":root{{color-scheme:{};", scheme.as_str());
+            assert!(!css.contains("prefers-color-scheme") && css.contains(dark) && css.contains(&declared), "{css}");
+        }
+        assert!(css(Scheme::Auto).contains(":root{color-scheme:light dark;"));
+    }
+
     /// Returns the colours of a kind (`p`: of providers, `c`: of other groups) in both schemes.
     fn colours(kind: &str) -> Vec<&'static str> {
         let css = include_str!("assets/page.css");

@@ -4,14 +4,18 @@ use crate::query::metrics::measure::Metric;
 use crate::query::metrics::registry;
 use crate::web::chart::spark::spark;
 use crate::web::figure::{Figure, Measured, change, grouped};
+use crate::web::panel::Cell;
 use crate::web::reading::{Answered, Reading, Trouble};
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// A card.
 #[derive(Debug)]
 pub(crate) struct Card {
     /// The metric.
     pub(crate) metric: &'static Metric,
+    /// Its definition.
+    pub(crate) description: String,
     /// Address of the explanation.
     pub(crate) explain: String,
     /// The number, or why there is none.
@@ -29,6 +33,8 @@ pub(crate) struct CardValue {
     pub(crate) spark: String,
     /// What it is made of, and what is unknown.
     pub(crate) remarks: Vec<String>,
+    /// A link to what ends a state in which there is no number.
+    pub(crate) help: Option<Cell>,
     /// How far the data is complete.
     pub(crate) complete_through: String,
 }
@@ -54,13 +60,13 @@ pub(crate) async fn cards(
     let found = metrics.iter().filter_map(|id| registry::metrics().find(|metric| metric.id == *id));
     let card = |(at, metric): (usize, &'static Metric)| {
         let read = each.get(at).unwrap_or(&all).as_ref();
-        let read = read.map(|answered| value(metric, answered)).map_err(Trouble::clone);
-        Card { metric, explain: visit.explain_link(metric.id), read }
+        let read = read.map(|answered| value(visit, metric, answered)).map_err(Trouble::clone);
+        Card { metric, description: words::plain(metric.description), explain: visit.explain_link(metric.id), read }
     };
     found.enumerate().map(card).collect()
 }
 
-fn value(metric: &'static Metric, answered: &Answered) -> CardValue {
+fn value(visit: &Visit, metric: &'static Metric, answered: &Answered) -> CardValue {
     let Some(value) = answered.answer.totals.get(metric.id) else { return CardValue::default() };
     let measured = Measured { metric: metric.id, unit: metric.unit, currency: answered.answer.currency.as_deref() };
     let parts = value.numerator.zip(value.denominator).filter(|_| metric.id.ends_with("_rate")); // the parts of others are seconds
@@ -69,7 +75,10 @@ fn value(metric: &'static Metric, answered: &Answered) -> CardValue {
     remarks.extend(value.unknown_count.map(|count| format!("{} unknown", grouped(count.into(), 0))));
     remarks.extend(value.low_sample.filter(|is_low| *is_low).map(|_| "few values".to_owned()));
     let series = answered.answer.series.iter().find(|series| series.metric == metric.id);
+    let has_no_price = metric.unit == "money" && answered.answer.currency.is_none();
+    let prices = || Cell::link("No prices are set", format!("{}#rate-cards", visit.selection.link("/costs")));
     CardValue {
+        help: has_no_price.then(prices),
         figure: measured.total(value),
         change: change(value),
         spark: series.map(spark).unwrap_or_default(),

@@ -22,7 +22,7 @@ use crate::web::visit::Visit;
 
 const CARDS: [&str; 4] = ["estimated_cost", "cost_per_minute", "cost_per_resolution", "unpriced_minutes"];
 
-const PLANS: [Plan; 2] = [
+pub(crate) const PLANS: [Plan; 2] = [
     Plan {
         id: "cost",
         title: "Estimated cost by provider",
@@ -133,10 +133,11 @@ fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
         Ok(cards) => cards,
         Err(trouble) => return Panel::new(id, title, State::Trouble(trouble)),
     };
-    let links = Some(Links { json: "/v1/rate-cards".to_owned(), csv: None, explain: None });
+    let links = Some(Links { json: "/v1/rate-cards".to_owned(), csv: None, svg: None, explain: None });
     if cards.is_empty() {
-        let sentence = "No prices are set, so no cost is known. PUT /v1/rate-cards sets them.".to_owned();
-        return Panel { links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
+        let sentence = "No prices are set, so no cost is known.".to_owned();
+        let help = Some(Cell::link("Set prices by the API", "/docs/#/costs/replace_rate_cards".to_owned()));
+        return Panel { help, links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
     }
     let zone = visit.selection.get("zone").unwrap_or_else(|| visit.state.default_zone.name());
     let head = ["Source", "Scenario", "Presets", "Rounding", "Valid from"].map(Cell::text);

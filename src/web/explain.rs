@@ -19,6 +19,7 @@ use crate::web::panel::{Cell, Panel, State, Table};
 use crate::web::reading::Reading;
 use crate::web::selection::{Selection, escape};
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// Address of explanations.
 const PATH: &str = "/v1/metrics/explain";
@@ -47,6 +48,8 @@ struct Explained {
     explanation: Explanation,
     figure: Figure,
     period: String,
+    description: String,
+    null_rule: String,
     tables: Vec<(String, String, Table)>,
     csv: String,
     sessions: String,
@@ -108,7 +111,7 @@ impl Explained {
         let mut tables = vec![
             (
                 "parts".to_owned(),
-                format!("Composition by {}", named(explanation.parts.by)),
+                format!("Composition by {}", words::field(explanation.parts.by)),
                 parts(selection, &explanation, words),
             ),
             ("left-out".to_owned(), "Left out".to_owned(), left_out(&explanation, words)),
@@ -130,6 +133,8 @@ impl Explained {
         Self {
             figure: measured.total(&explanation.figure),
             period,
+            description: words::plain(explanation.description),
+            null_rule: words::plain(&explanation.null_rule),
             tables,
             csv: format!("{}&format=csv", explanation.rows),
             sessions: selection.link("/sessions"),
@@ -138,19 +143,16 @@ impl Explained {
     }
 }
 
-fn named(dimension: &str) -> String {
-    dimension.replace('_', " ")
-}
-
 fn parts(selection: &Selection, explanation: &Explanation, words: Words<'_>) -> Table {
     let by = explanation.parts.by;
     let is_link = Dimension::parse(by).is_some_and(is_filterable);
     let is_ratio = explanation.parts.items.iter().any(|part| part.denominator.is_some());
+    let text = |class: &String| words::value(by, class).unwrap_or_else(|| class.clone());
     let name = |part: &Part| match &part.class {
         Some(class) if is_link && !class.contains(',') => {
-            Cell::link(class.clone(), selection.with(by, Some(class)).link_with("/explain", &["metric"]))
+            Cell::link(text(class), selection.with(by, Some(class)).link_with("/explain", &["metric"]))
         }
-        Some(class) => Cell::text(class.clone()),
+        Some(class) => Cell::text(text(class)),
         None => Cell::text("(none)"),
     };
     let plain = |number: Option<Number>| Cell::number(number.map_or_else(|| "none".to_owned(), |it| grouped(it.0, 1)));
@@ -162,7 +164,7 @@ fn parts(selection: &Selection, explanation: &Explanation, words: Words<'_>) -> 
     let heads: &[&str] = if is_ratio { &["Numerator", "Denominator", "Unknown"] } else { &["Value", "Unknown"] };
     let heads = heads.iter().map(|head| Cell::number(*head));
     Table {
-        head: std::iter::once(Cell::text(named(by))).chain(heads).collect(),
+        head: std::iter::once(Cell::text(words::heading(by))).chain(heads).collect(),
         rows: explanation.parts.items.iter().map(row).collect(),
     }
 }
@@ -205,7 +207,7 @@ fn changed(explanation: &Explanation, words: Words<'_>) -> Table {
         vec![Cell::text("Sessions that no longer count"), gone],
     ];
     let field = |field: &crate::query::metrics::explain::ChangedField| {
-        vec![Cell::text(format!("Changed {}", named(&field.field))), Words::count(field.session_count)]
+        vec![Cell::text(format!("Changed {}", words::field(&field.field))), Words::count(field.session_count)]
     };
     rows.extend(changes.fields.iter().map(field));
     Table { head: vec![Cell::text("Since then"), Cell::number("Count")], rows }
@@ -225,7 +227,8 @@ fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, 
             words.signed(previous.change),
         ];
         let groups = drivers.groups.iter().map(|driver| {
-            let name = Cell::text(driver.group.clone().unwrap_or_else(|| "(none)".to_owned()));
+            let name = driver.group.as_deref().unwrap_or("(none)");
+            let name = Cell::text(words::value(drivers.dimension, name).unwrap_or_else(|| name.to_owned()));
             let contribution = words.signed(Some(driver.contribution));
             vec![name, words.value(driver.previous), words.value(driver.value), contribution]
         });
@@ -233,7 +236,7 @@ fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, 
             let name = Cell::text(format!("{} others", other.group_count));
             vec![name, Cell::number(""), Cell::number(""), words.signed(Some(other.contribution))]
         });
-        let title = format!("Drivers of the change, by {}", named(drivers.dimension));
+        let title = format!("Drivers of the change, by {}", words::field(drivers.dimension));
         let head =
             head.iter().enumerate().map(|(at, name)| if at == 0 { Cell::text(*name) } else { Cell::number(*name) });
         (

@@ -6,7 +6,7 @@ use axum::response::Response;
 use crate::api::problem::ApiError;
 use crate::web::card::Card;
 use crate::web::layout::Section;
-use crate::web::panel::Panel;
+use crate::web::panel::{Cell, Panel};
 use crate::web::reading::{Reading, Trouble};
 use crate::web::section::{self, Drawing, Plan};
 use crate::web::visit::Visit;
@@ -66,7 +66,7 @@ pub(crate) async fn meetings(visit: Visit) -> Result<Response, ApiError> {
     respond(visit, Section::Meetings, &cards, &MEETINGS).await
 }
 
-const OVERVIEW: [Plan; 7] = [
+pub(crate) const OVERVIEW: [Plan; 7] = [
     Plan {
         id: "minutes",
         title: "Minutes by provider",
@@ -132,7 +132,7 @@ const OVERVIEW: [Plan; 7] = [
     },
 ];
 
-const CONVERSATIONS: [Plan; 7] = [
+pub(crate) const CONVERSATIONS: [Plan; 7] = [
     Plan {
         id: "outcomes",
         title: "Outcomes of completed chats",
@@ -198,7 +198,7 @@ const CONVERSATIONS: [Plan; 7] = [
     },
 ];
 
-const MEETINGS: [Plan; 6] = [
+pub(crate) const MEETINGS: [Plan; 6] = [
     Plan {
         id: "participants",
         title: "Participants",
@@ -246,7 +246,7 @@ const MEETINGS: [Plan; 6] = [
     },
     Plan {
         id: "unexplained",
-        title: "Unexplained minutes by class",
+        title: "Unexplained minutes by reason",
         metrics: &["unexplained_minutes"],
         asked: "&dimensions=unexplained_minutes_class",
         what: "unexplained minutes",

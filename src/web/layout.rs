@@ -8,8 +8,9 @@ use chrono_tz::Tz;
 
 use crate::query::catalog::{Catalog, SourceFilter};
 use crate::query::freshness::{Freshness, FreshnessState};
-use crate::web::assets::{ICON, SCRIPT, STYLE};
-use crate::web::pickers::Pickers;
+use crate::web::assets::{ICON, SCRIPT, style};
+use crate::web::pickers::{Fields, Pickers};
+use crate::web::scheme::Scheme;
 use crate::web::visit::Visit;
 
 /// A browser may load only our own files, run no script in a page, and send forms only here.
@@ -56,6 +57,18 @@ impl Section {
         }
     }
 
+    /// Returns the fields that change what a page of the section shows.
+    fn fields(self, path: &str) -> Fields {
+        let (period, compare, source) = match self {
+            Self::Overview | Self::Conversations | Self::Meetings | Self::Costs => (true, true, true),
+            Self::Sessions if path == self.path() => (true, false, true),
+            Self::Explain => (true, false, true),
+            Self::DataHealth => (false, false, true),
+            Self::Sessions | Self::SignIn => (false, false, false),
+        };
+        Fields { period, compare, source }
+    }
+
     fn path(self) -> &'static str {
         match self {
             Self::Overview => "/",
@@ -85,6 +98,9 @@ pub(crate) struct Layout {
     style: String,
     script: String,
     icon: String,
+    scheme: Scheme,
+    /// Address of the page itself.
+    here: String,
     path: String,
     navigation: Vec<NavigationLink>,
     pickers: Option<Pickers>,
@@ -109,14 +125,17 @@ impl Layout {
             is_current: other == section,
         };
         let caller = &visit.state.caller;
+        let scheme = Scheme::of(&visit.headers);
         Self {
             title: section.title(),
-            style: STYLE.address(),
+            style: style(scheme),
+            scheme,
+            here: visit.selection.link_here(&visit.path),
             script: SCRIPT.address(),
             icon: ICON.address(),
             path: visit.path.clone(),
             navigation: catalog.map(|_| Section::ALL.map(link).into()).unwrap_or_default(),
-            pickers: catalog.map(|catalog| Pickers::of(visit, catalog)),
+            pickers: catalog.map(|catalog| Pickers::of(visit, catalog, section.fields(&visit.path))),
             signed_in: caller.key_id.is_some().then(|| caller.label.clone()),
             completeness: catalog.map(|catalog| Completeness::of(visit, catalog)),
             body,
@@ -165,6 +184,8 @@ pub(crate) struct Notice<'a> {
     pub(crate) detail: &'a str,
     /// Id of the request in the log.
     pub(crate) request_id: &'a str,
+    /// Scheme of colours.
+    pub(crate) scheme: Scheme,
     /// Address of the style sheet.
     pub(crate) style: String,
 }

@@ -16,20 +16,24 @@ mod card;
 mod chart;
 mod costs;
 mod explain;
+mod export;
 mod data_health;
 mod figure;
 mod figures;
+mod form;
 mod layout;
 mod panel;
 mod pickers;
 mod reading;
 mod refusal;
 mod respond;
+mod scheme;
 mod section;
 mod selection;
 mod sessions;
 mod sign_in;
 mod visit;
+mod words;
 mod zoned;
 
 use axum::routing::{get, post};
@@ -51,6 +55,13 @@ fn commands() -> Router<ApiState> {
         .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::SyncOperate]), apply))
 }
 
+/// Returns the charts as files. Each is one panel, so the scope of its query opens it.
+fn charts() -> Router<ApiState> {
+    Router::new()
+        .route("/charts/{chart}", get(export::chart))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::MetricsRead]), apply))
+}
+
 /// Returns the routes of the page.
 pub fn pages() -> Router<ApiState> {
     Router::new()
@@ -63,9 +74,11 @@ pub fn pages() -> Router<ApiState> {
         .route("/sessions/{session_id}", get(sessions::one::page))
         .route("/data-health", get(data_health::page))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .merge(charts())
         .merge(commands())
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/scheme", post(scheme::choose))
         .route_layer(middleware::from_fn(refusal::show))
         .route("/assets/{name}", get(assets::file))
         .layer(middleware::map_response(layout::protect))

@@ -8,6 +8,7 @@ use askama::Template;
 use crate::query::freshness::FreshnessState;
 use crate::query::metrics::value::Value;
 use crate::web::reading::{Answered, METRICS_PATH, Trouble};
+use crate::web::words;
 
 /// What a panel shows.
 #[derive(Debug, Clone)]
@@ -81,6 +82,8 @@ pub(crate) struct Links {
     pub(crate) json: String,
     /// Path and query of the CSV answer.
     pub(crate) csv: Option<String>,
+    /// Address of the chart as a file.
+    pub(crate) svg: Option<String>,
     /// Address of the explanation, which has the SQL and the rows.
     pub(crate) explain: Option<String>,
 }
@@ -89,7 +92,7 @@ impl Links {
     /// Returns the ways to the answer to a metric query.
     pub(crate) fn of(answered: &Answered, explain: Option<String>) -> Self {
         let address = format!("{METRICS_PATH}?{}", answered.question);
-        Self { csv: Some(format!("{address}&format=csv")), json: address, explain }
+        Self { csv: Some(format!("{address}&format=csv")), json: address, svg: None, explain }
     }
 }
 
@@ -105,6 +108,8 @@ pub(crate) struct Panel {
     pub(crate) state: State,
     /// One sentence that says what the figure says.
     pub(crate) caption: String,
+    /// A link to what ends a state in which nothing is shown.
+    pub(crate) help: Option<Cell>,
     /// Warnings to read before using the values.
     pub(crate) notes: Vec<String>,
     /// Up to when the data is complete, where that is longer ago than allowed.
@@ -131,8 +136,18 @@ pub(crate) struct Shown {
 impl Panel {
     /// A panel in this state, without anything else.
     pub(crate) fn new(id: &'static str, title: impl Into<String>, state: State) -> Self {
-        let (notes, title) = (Vec::new(), title.into());
-        Self { id, title, state, notes, caption: String::new(), stale: None, table: None, links: None, is_wide: false }
+        Self {
+            id,
+            title: title.into(),
+            state,
+            caption: String::new(),
+            help: None,
+            notes: Vec::new(),
+            stale: None,
+            table: None,
+            links: None,
+            is_wide: false,
+        }
     }
 
     /// A panel of the answer to a metric query. `what` names what there may be none of.
@@ -189,6 +204,7 @@ impl Answered {
                 State::EmptyAndComplete(format!("Not applicable: no selected source has {what}."))
             }
             Some("not_fetched") => State::EmptyButUnknown(format!("Not fetched: no selected source fetches {what}.")),
+            Some("unknown") if self.lacks_prices() => State::EmptyButUnknown("Unknown: no prices are set.".to_owned()),
             Some("unknown") => {
                 State::EmptyButUnknown("Unknown: no session of this period has the data for it.".to_owned())
             }
@@ -201,6 +217,11 @@ impl Answered {
             }
             Some(_) => State::EmptyButUnknown(format!("No data yet for this period. {through}")),
         })
+    }
+
+    /// Returns whether it asks for money, and no rate card says what anything costs.
+    pub(crate) fn lacks_prices(&self) -> bool {
+        self.answer.currency.is_none() && self.answer.series.iter().any(|series| series.unit == "money")
     }
 
     /// Returns whether the range is proven as far as it has passed.
@@ -233,11 +254,13 @@ impl Answered {
         crate::web::layout::local(at, self.answer.query.zone)
     }
 
-    fn notes(&self) -> Vec<String> {
-        self.answer.warnings.iter().map(|warning| warning.detail.clone()).collect()
+    /// Returns warnings to read before using the values.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.answer.warnings.iter().map(words::warning).collect()
     }
 
-    fn stale(&self) -> Option<String> {
+    /// Returns up to when the data is complete, where that is longer ago than allowed.
+    pub(crate) fn stale(&self) -> Option<String> {
         (self.answer.freshness.state == FreshnessState::Stale).then(|| self.complete_through())
     }
 }

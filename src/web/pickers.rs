@@ -2,6 +2,7 @@
 
 use crate::query::catalog::Catalog;
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// Named ranges of the picker, in the API's words and in the page's.
 const RANGES: [(&str, &str); 11] = [
@@ -64,8 +65,17 @@ pub(super) struct FilterChip {
     pub(super) without: String,
 }
 
+/// What the pickers of a page choose, besides the zone of its instants.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields {
+    pub(super) period: bool,
+    pub(super) compare: bool,
+    pub(super) source: bool,
+}
+
 /// The forms that choose range, zone, comparison and source.
 pub(super) struct Pickers {
+    pub(super) fields: Fields,
     pub(super) ranges: Vec<Choice>,
     /// Type of the fields of dates: instants are no dates.
     pub(super) kind: &'static str,
@@ -80,7 +90,7 @@ pub(super) struct Pickers {
 }
 
 impl Pickers {
-    pub(super) fn of(visit: &Visit, catalog: &Catalog) -> Self {
+    pub(super) fn of(visit: &Visit, catalog: &Catalog, fields: Fields) -> Self {
         let selection = &visit.selection;
         let range = selection.range();
         let mut ranges: Vec<Choice> =
@@ -97,10 +107,20 @@ impl Pickers {
         if let Some(several) = chosen.filter(|chosen| !catalog.sources.iter().any(|known| known.source == *chosen)) {
             sources.push(choice(several, several, true));
         }
-        let named = ["range", "from", "to", "zone", "compare", "source"];
+        let named = [
+            ("range", fields.period),
+            ("from", fields.period),
+            ("to", fields.period),
+            ("zone", true),
+            ("compare", fields.compare),
+            ("source", fields.source),
+        ];
+        // what has no field here is kept for the other sections
+        let named: Vec<&str> = named.into_iter().filter(|(_, is_field)| *is_field).map(|(name, _)| name).collect();
         let without = |name: &str| selection.with(name, None).link_here(&visit.path);
         let text = |name: &str| selection.get(name).unwrap_or_default().to_owned();
         Self {
+            fields,
             ranges,
             kind: if (text("from") + &text("to")).contains('T') { "text" } else { "date" },
             from: text("from"),
@@ -113,7 +133,10 @@ impl Pickers {
             filters: selection
                 .filters()
                 .map(|(name, value)| FilterChip {
-                    name: name.replace('_', " "),
+                    name: match name.strip_suffix("_not") {
+                        Some(field) => format!("not {}", words::field(field)),
+                        None => words::field(name),
+                    },
                     value: value.clone(),
                     without: without(name),
                 })

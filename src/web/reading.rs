@@ -143,6 +143,13 @@ impl Reading {
         answers
     }
 
+    /// Answers one query string of `/v1/metrics/query`, for a caller with the scope for it.
+    pub(crate) async fn answer_to(&self, asked: String) -> Result<Answered, ApiError> {
+        let question = self.question(&asked).await?;
+        let snapshot = Snapshot::take(&self.state.pool).await?;
+        self.answer(&snapshot, asked, &question).await
+    }
+
     /// Reads a query string, by the rules of the API.
     async fn question(&self, asked: &str) -> Result<Question, ApiError> {
         if let Some(key_id) = &self.state.caller.key_id {

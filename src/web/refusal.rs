@@ -7,15 +7,17 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::problem::{Problem, Reported};
 use crate::api::request_id::RequestId;
-use crate::web::assets::STYLE;
+use crate::web::assets::style;
 use crate::web::layout::Notice;
 use crate::web::respond::{page, rendered};
+use crate::web::scheme::Scheme;
 use crate::web::selection::escape;
 
 /// Shows a problem response as a page.
 pub(crate) async fn show(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let address = request.uri().path_and_query().map_or("/", |address| address.as_str()).to_owned();
+    let scheme = Scheme::of(request.headers());
     let is_get = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let Some(reported) = response.extensions_mut().remove::<Reported>() else { return response };
@@ -24,7 +26,7 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
         return Redirect::to(&format!("/sign-in?{ended}next={}", escape(&address))).into_response();
     }
     let problem = reported.problem(&id);
-    let mut shown = of_problem(&problem);
+    let mut shown = of_problem(&problem, scheme);
     *shown.status_mut() = response.status();
     if let Some(after) = response.headers().get(header::RETRY_AFTER) {
         shown.headers_mut().insert(header::RETRY_AFTER, after.clone());
@@ -33,9 +35,14 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
 }
 
 /// Returns the page of a problem.
-fn of_problem(problem: &Problem) -> Response {
-    let notice =
-        Notice { title: problem.title, detail: &problem.detail, request_id: &problem.instance, style: STYLE.address() };
+fn of_problem(problem: &Problem, scheme: Scheme) -> Response {
+    let notice = Notice {
+        title: problem.title,
+        detail: &problem.detail,
+        request_id: &problem.instance,
+        scheme,
+        style: style(scheme),
+    };
     let mut response = match rendered(&notice) {
         Ok(html) => page(html),
         Err(error) => return error.into_response(),

@@ -21,12 +21,17 @@ impl Visit {
     ) -> Result<Response, ApiError> {
         let body = rendered(body)?;
         let html = rendered(&Layout::of(self, section, Some(reading.catalog()), body))?;
-        let tag = EntityTag::of_body(html.as_bytes());
-        let response = if tag.is_held_by(&self.headers) { tag.not_modified() } else { tag.mark(page(html)) };
+        Ok(self.send(reading, html, page))
+    }
+
+    /// Answers with a text, or 304 where the browser holds it.
+    pub(crate) fn send(&self, reading: &Reading, text: String, whole: impl FnOnce(String) -> Response) -> Response {
+        let tag = EntityTag::of_body(text.as_bytes());
+        let response = if tag.is_held_by(&self.headers) { tag.not_modified() } else { tag.mark(whole(text)) };
         let mut response = if reading.shows_content() { Content::mark(response) } else { response };
         // after a sign-out, nothing of it is shown
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        Ok(response)
+        response
     }
 }
 

@@ -1,13 +1,15 @@
 //! A section made of metrics: its cards and panels as data, read with one batch of queries.
 
+use crate::api::problem::ApiError;
 use crate::query::metrics::registry;
 use crate::web::card::{self, Card};
 use crate::web::chart::heat::heat;
 use crate::web::chart::lines::lines;
+use crate::web::chart::picture::Picture;
 use crate::web::chart::ranking::ranking;
 use crate::web::chart::stacked::stacked;
 use crate::web::figure::Measured;
-use crate::web::panel::{Panel, Shown};
+use crate::web::panel::{Cell, Links, Panel, Shown, State};
 use crate::web::reading::{Answered, Reading};
 use crate::web::visit::Visit;
 
@@ -43,15 +45,24 @@ pub(crate) struct Plan {
     pub(crate) is_wide: bool,
 }
 
+impl Plan {
+    /// Returns whether it is a chart, which a file can hold; the others are tables.
+    pub(crate) fn is_chart(&self) -> bool {
+        self.drawing != Drawing::Ranking
+    }
+}
+
+/// Returns the query of a panel.
+pub(crate) fn question(visit: &Visit, plan: &Plan) -> String {
+    let is_along_time = matches!(plan.drawing, Drawing::Stacked | Drawing::Lines);
+    let granularity = if is_along_time { visit.selection.granularity() } else { "none" };
+    visit.selection.question(&format!("metrics={}{}&granularity={granularity}", plan.metrics.join(","), plan.asked))
+}
+
 /// Reads the cards and the panels of a section, from one snapshot.
 pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans: &[Plan]) -> (Vec<Card>, Vec<Panel>) {
-    let question = |plan: &Plan| {
-        let is_along_time = matches!(plan.drawing, Drawing::Stacked | Drawing::Lines);
-        let granularity = if is_along_time { visit.selection.granularity() } else { "none" };
-        visit.selection.question(&format!("metrics={}{}&granularity={granularity}", plan.metrics.join(","), plan.asked))
-    };
     let of_cards = (!cards.is_empty()).then(|| card::question(visit, cards));
-    let questions = of_cards.into_iter().chain(plans.iter().map(question));
+    let questions = of_cards.into_iter().chain(plans.iter().map(|plan| question(visit, plan)));
     let mut answers = reading.metrics(questions.collect()).await.into_iter();
     let cards = match answers.next().filter(|_| !cards.is_empty()) {
         Some(all) => card::cards(visit, reading, cards, all).await,
@@ -60,7 +71,12 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
     let panels = plans.iter().zip(answers).map(|(plan, read)| {
         let explain = plan.metrics.first().map(|metric| visit.explain_link(metric));
         let panel = Panel::of(plan.id, plan.title, &read, plan.what, explain, |answered| drawn(visit, plan, answered));
-        Panel { is_wide: plan.is_wide, ..panel }
+        let svg = (plan.is_chart() && matches!(panel.state, State::Figure(_)))
+            .then(|| visit.selection.link(&format!("/charts/{}.svg", plan.id)));
+        let lacks_prices = read.as_ref().is_ok_and(Answered::lacks_prices);
+        let help =
+            lacks_prices.then(|| Cell::link("Rate cards", format!("{}#rate-cards", visit.selection.link("/costs"))));
+        Panel { is_wide: plan.is_wide, help, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
     });
     let panels = panels.collect();
     (cards, panels)
@@ -68,12 +84,32 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
 
 fn drawn(visit: &Visit, plan: &Plan, answered: &Answered) -> Shown {
     let caption = caption(answered, plan.metrics);
-    match plan.drawing {
-        Drawing::Stacked => stacked(answered, plan.metrics, &caption),
-        Drawing::Lines => lines(answered, plan.metrics, &caption),
-        Drawing::Week => heat(answered, &caption),
-        Drawing::Ranking => ranking(visit, answered, &caption),
+    match picture(plan, answered, &caption) {
+        Some(picture) => picture.shown(),
+        None => ranking(visit, answered, &caption),
     }
+}
+
+fn picture(plan: &Plan, answered: &Answered, caption: &str) -> Option<Picture> {
+    match plan.drawing {
+        Drawing::Stacked => Some(Picture::Along(stacked(answered, plan.metrics, caption))),
+        Drawing::Lines => Some(Picture::Along(lines(answered, plan.metrics, caption))),
+        Drawing::Week => Some(Picture::Week(heat(answered, caption))),
+        Drawing::Ranking => None,
+    }
+}
+
+/// Returns the chart of a panel as an SVG file. It states what the panel states.
+pub(crate) fn file(plan: &Plan, answered: &Answered) -> Result<String, ApiError> {
+    let caption = match answered.emptiness(plan.what) {
+        Some(State::EmptyAndComplete(sentence) | State::EmptyButUnknown(sentence)) => sentence,
+        _ => caption(answered, plan.metrics),
+    };
+    let picture = picture(plan, answered, &caption).ok_or(ApiError::NoSuchPath)?;
+    let stale = answered.stale().map(|sentence| format!("Stale. {sentence}"));
+    let notes: Vec<String> = stale.into_iter().chain(answered.notes()).collect();
+    let written = picture.file(plan.title, &notes);
+    written.map_err(|error| ApiError::Panicked(format!("a chart cannot be written: {error}")))
 }
 
 /// Returns a sentence with the totals of metrics over the range.

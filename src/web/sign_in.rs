@@ -9,14 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::access::page_session;
 use crate::api::access::policy::{AccessPolicy, Arrival};
-use crate::api::problem::{ActionProblem, ApiError};
-use crate::api::request_body;
+use crate::api::problem::ApiError;
+use crate::web::form::{Form, next_page, refuse_foreign};
 use crate::web::layout::{Layout, Section};
 use crate::web::respond::{page, rendered};
 use crate::web::visit::Visit;
-
-/// Longest body of the form, bytes.
-const MAX_BODY_BYTES: usize = 4_096;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -24,14 +21,6 @@ struct SignIn {
     next: String,
     /// Why the last try failed.
     refusal: Option<String>,
-}
-
-/// Returns an address of this page: a link from elsewhere must not lead away.
-fn next_page(asked: Option<&str>) -> String {
-    let is_here = |address: &&str| {
-        address.starts_with('/') && !address.starts_with("//") && !address.contains(['\\', '\r', '\n', '\t'])
-    };
-    asked.filter(is_here).unwrap_or("/").to_owned()
 }
 
 /// Shows the form.
@@ -51,15 +40,9 @@ pub(crate) async fn sign_in(
     visit: Visit,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    refuse_foreign(&policy, &arrival, &parts.headers)?;
-    let body = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;
-    let field = |name: &str| {
-        let mut fields = form_urlencoded::parse(&body);
-        fields.find(|(known, _)| known == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    let next = next_page(Some(&field("next")));
-    match page_session::open(&policy, &arrival, &field("key")).await {
+    let form = Form::read(&policy, &arrival, request).await?;
+    let next = next_page(Some(&form.field("next")));
+    match page_session::open(&policy, &arrival, &form.field("key")).await {
         Ok(cookie) => Ok(with_cookie(Redirect::to(&next).into_response(), cookie)),
         Err(error @ ApiError::Access(_)) => {
             let problem = error.of_part(&visit.request_id);
@@ -84,15 +67,6 @@ pub(crate) async fn sign_out(
     Ok(response)
 }
 
-/// Refuses a form that another site sent.
-fn refuse_foreign(policy: &AccessPolicy, arrival: &Arrival, headers: &HeaderMap) -> Result<(), ApiError> {
-    if policy.is_permitted_origin(headers, arrival.host.as_deref()) {
-        Ok(())
-    } else {
-        Err(ActionProblem::CrossSite.into())
-    }
-}
-
 fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -105,18 +79,4 @@ fn shown(visit: &Visit, form: &SignIn, status: StatusCode) -> Result<Response, A
     *response.status_mut() = status;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_page;
-
-    #[test]
-    fn the_page_after_signing_in_is_one_of_this_service() {
-        for address in ["//evil.example", "https://evil.example", "/\\evil.example", "evil", ""] {
-            assert_eq!(next_page(Some(address)), "/", "{address}");
-        }
-        assert_eq!(next_page(Some("/costs?range=today")), "/costs?range=today");
-        assert_eq!(next_page(None), "/");
-    }
 }

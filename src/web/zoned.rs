@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use crate::web::figure::duration;
+use crate::web::figure::{duration, round_duration};
 use crate::web::visit::Visit;
 
 /// The zone of a page.
@@ -39,6 +39,12 @@ impl Zoned {
     /// Writes the time of day to the second.
     pub(crate) fn clock(self, at: DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
+    }
+
+    /// Writes the time since an instant, to the minute from a minute on. `None`: by our clock, it is to come.
+    pub(crate) fn since(self, at: DateTime<Utc>) -> Option<String> {
+        let seconds = u64::try_from((self.now - at).num_seconds()).ok()?;
+        Some(round_duration(Decimal::from(if seconds < 60 { seconds } else { seconds - seconds % 60 })))
     }
 
     /// Writes how long ago an instant was, or in how long it will be.

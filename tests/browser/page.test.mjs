@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { api, atRest, day, open, OPEN, SECTIONS, withReader } from "./browser.mjs";
+import { api, atRest, day, open, OPEN, SECTIONS, SHOTS, withReader } from "./browser.mjs";
 
 const FIRST_VIEW_BYTES = 60 * 1024;
 
@@ -155,6 +155,87 @@ test("the script adds a cursor with values, and copies", () =>
     const [, address] = command.match(/^curl .* '(http[^']+)'$/);
     await api(page, address);
   }));
+
+test("a chart is a file that draws without the page", () =>
+  withReader({}, OPEN, async (page) => {
+    await open(page, "/?range=last_28_days");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#minutes a:text-is('SVG')").click()]);
+    assert.match(download.suggestedFilename(), /^tributary-minutes-\d{4}-\d\d-\d\d-until-\d{4}-\d\d-\d\d\.svg$/);
+    const bars = await page.locator("#minutes .plot rect:not(.hit)").count();
+    const [width, drawn] = await page.locator("#minutes a:text-is('SVG')").evaluate(async (link) => {
+      const image = new Image();
+      image.src = link.href;
+      await image.decode();
+      document.querySelector("#minutes figure").replaceChildren(image);
+      const file = new DOMParser().parseFromString(await (await fetch(link.href)).text(), "image/svg+xml");
+      return [image.naturalWidth, file.querySelectorAll("rect[x][fill^='#']").length];
+    });
+    assert.deepEqual([width, drawn], [960, bars]);
+    await page.locator("#minutes figure").screenshot({ path: `${SHOTS}/chart-file.png` });
+  }));
+
+test("the reader's own zone is one click away", () =>
+  withReader({ timezoneId: "America/New_York" }, OPEN, async (page) => {
+    await open(page, "/?range=yesterday");
+    const own = page.getByRole("button", { name: "Use America/New_York" });
+    await own.click();
+    await page.waitForURL(/range=yesterday.*zone=America(\/|%2F)New_York/);
+    assert.match(await page.locator("#completeness").textContent(), /America\/New_York/);
+    assert.equal(await own.isVisible(), false);
+  }));
+
+for (const reducedMotion of ["reduce", "no-preference"]) {
+  test(`the page says that it waits: ${reducedMotion}`, () =>
+    withReader({ reducedMotion }, OPEN, async (page) => {
+      await page.clock.install();
+      await open(page, "/");
+      const mark = () => page.locator("main").evaluate((main) => {
+        const { animationName, animationIterationCount } = getComputedStyle(main, "::before");
+        return [main.getAttribute("aria-busy"), animationName, animationIterationCount];
+      });
+      const waits = ["true", "wait", reducedMotion === "reduce" ? "1" : "infinite"];
+      assert.deepEqual(await mark(), [null, "none", "1"]);
+      await page.evaluate(() => addEventListener("submit", (event) => event.preventDefault())); // no answer comes
+      await page.getByRole("button", { name: "Show", exact: true }).click();
+      assert.deepEqual(await mark(), waits);
+      await page.evaluate(() => { document.activeElement.blur(); dispatchEvent(new Event("pageshow")); }); // and back
+      assert.equal((await mark())[0], null);
+      // the refresh of each minute says so, too
+      let answer;
+      const asked = new Promise((resolve) => { answer = resolve; });
+      await page.route(`${OPEN}/`, async (route) => { await asked; await route.continue(); });
+      await page.clock.fastForward(61_000);
+      await page.locator("main[aria-busy]").waitFor();
+      assert.deepEqual(await mark(), waits);
+      answer();
+      await page.locator("main:not([aria-busy])").waitFor();
+    }));
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`a reader chooses the colours, ${javaScriptEnabled ? "with" : "without"} JavaScript`, () =>
+    withReader({ javaScriptEnabled, colorScheme: "light" }, OPEN, async (page) => {
+      const paper = () => page.locator("body").evaluate((body) =>
+        Number(getComputedStyle(body).backgroundColor.match(/\d+/)[0]));
+      const choose = async (name) => {
+        await page.getByRole("button", { name, exact: true }).click();
+        await page.waitForURL(/\/costs\?range=yesterday$/);
+        assert.equal(await page.locator("[aria-pressed=true]").textContent(), name);
+      };
+      await open(page, "/costs?range=yesterday");
+      assert.ok((await paper()) > 200);
+      await choose("Dark");
+      assert.ok((await paper()) < 60);
+      await open(page, "/");
+      assert.ok((await paper()) < 60, "each section keeps it");
+      await open(page, "/costs?range=yesterday");
+      await page.emulateMedia({ colorScheme: "dark" });
+      await choose("Light");
+      assert.ok((await paper()) > 200);
+      await choose("As the browser");
+      assert.ok((await paper()) < 60);
+    }));
+}
 
 test("each state says what it is", () =>
   withReader({}, OPEN, async (page, { faults }) => {

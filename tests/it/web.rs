@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod charts;
 mod sections;
 
 use crate::harness::router::*;
@@ -30,6 +31,13 @@ pub(crate) fn part<'h>(html: &'h str, id: &str) -> &'h str {
 pub(crate) fn state<'h>(html: &'h str, id: &str) -> &'h str {
     let (_, rest) = part(html, id).split_once("data-state=\"").unwrap();
     rest.split('"').next().unwrap()
+}
+
+/// Returns the address of the link with this text.
+pub(crate) fn link(html: &str, text: &str) -> String {
+    let (before, _) = html.split_once(&format!(">{text}</a>")).unwrap();
+    let (_, tag) = before.rsplit_once("href=\"").unwrap();
+    htmlize::unescape(tag.split('"').next().unwrap()).into_owned()
 }
 
 /// Sends a form.

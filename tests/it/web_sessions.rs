@@ -61,6 +61,21 @@ async fn the_list_is_that_of_the_api_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_session_that_runs_has_a_length_so_far() {
+    let api = Api::new().await;
+    // it is noon of the 20th, and the meeting began at half past eleven at night of the 18th
+    let list = page(&api, "/sessions?from=2026-11-18&to=2026-11-20&zone=UTC&source=rtk-prod&session_state=live").await;
+    assert!(list.contains("<td class=\"n\">1\u{202f}d 12\u{202f}h so far</td>"), "{list}");
+    let one = page(&api, "/sessions/13").await;
+    assert!(one.contains("1\u{202f}d 12\u{202f}h so far") && one.contains("from the start until now"), "{one}");
+    let ended = page(&api, "/sessions/11").await;
+    assert!(!ended.contains("so far"), "{ended}");
+    // in the first minute, by the second
+    api.clock.set("2026-11-18T23:30:42Z".parse().unwrap());
+    assert!(page(&api, "/sessions/13").await.contains("42\u{202f}s so far"));
+}
+
+#[tokio::test]
 async fn a_search_marks_words_and_links_to_the_second() {
     let api = Api::in_depth().await;
     run(&api, TEXTS).await;

@@ -278,7 +278,7 @@ async fn check_object(policy: &AccessPolicy, sources: &SourceAccess, parts: &mut
             ("reject_id", Ok(number)) => source_of::rejection(pool, number).await?,
             ("backfill_id", Ok(number)) => source_of::backfill(pool, number).await?,
             // not of a source; or no number, which the handler says
-            ("metric_id", _) | ("session_id" | "reject_id" | "backfill_id", Err(_)) => continue,
+            ("metric_id" | "chart", _) | ("session_id" | "reject_id" | "backfill_id", Err(_)) => continue,
             _ => None, // a new kind of object is none of the caller's until it is known here
         };
         // what does not exist and what is hidden are answered alike

@@ -193,7 +193,7 @@ pub(crate) fn text(document: &utoipa::openapi::OpenApi) -> serde_json::Result<St
 
 /// Returns the page that shows the description. Its files are part of the program; it loads nothing from elsewhere.
 pub(crate) fn reader(document: &utoipa::openapi::OpenApi) -> Router<ApiState> {
-    let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true);
+    let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true).deep_linking(true);
     let page: Router<ApiState> = SwaggerUi::new("/docs").config(config).into();
     let text = Bytes::from(text(document).unwrap_or_default());
     let tag = EntityTag::of_body(&text);

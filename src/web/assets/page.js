@@ -1,4 +1,4 @@
-// What a page gains with JavaScript: values at the pointer or cursor, copying, and a refresh each minute.
+// What a page gains with JavaScript: values at the pointer or cursor, copying, the reader's zone, and a refresh each minute.
 const readOut = () => document.getElementById("read-out");
 let shown = null;
 
@@ -49,7 +49,14 @@ async function text(button) {
   return address.href;
 }
 
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 addEventListener("click", async (event) => {
+  const own = event.target.closest && event.target.closest("button[data-zone]");
+  if (own) {
+    own.form.elements.zone.value = zone;
+    own.form.requestSubmit();
+  }
   const button = event.target.closest && event.target.closest("button[data-copy]");
   if (!button) return;
   const label = button.textContent;
@@ -65,8 +72,23 @@ addEventListener("click", async (event) => {
 /** Prepares what is of use only with JavaScript. */
 function prepare() {
   for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+  const own = document.querySelector("button[data-zone]");
+  if (own && zone && own.form.elements.zone.value !== zone) {
+    own.textContent = `Use ${zone}`;
+    own.hidden = false;
+  }
   for (const plot of document.querySelectorAll(".plot:has(.hit)")) plot.tabIndex = 0;
 }
+
+/** Says whether the page waits for an answer. */
+function wait(is) {
+  const main = document.getElementById("main");
+  if (is) main.setAttribute("aria-busy", "true");
+  else main.removeAttribute("aria-busy");
+}
+
+addEventListener("submit", () => wait(true));
+addEventListener("pageshow", () => wait(false)); // back from another page
 
 let tag = null;
 
@@ -75,6 +97,7 @@ async function refresh() {
   const main = document.getElementById("main");
   const busy = main.contains(document.activeElement) && document.activeElement !== main;
   if (document.hidden || busy || main.querySelector("details[open]") || String(getSelection())) return;
+  wait(true);
   try {
     const answer = await fetch(location.href, { headers: tag ? { "if-none-match": tag } : {}, cache: "no-store" });
     if (answer.status !== 200 || answer.redirected) return;
@@ -90,7 +113,9 @@ async function refresh() {
     }
     read(null);
     prepare();
-  } catch { /* the next minute tries again */ }
+  } catch { /* the next minute tries again */ } finally {
+    wait(false);
+  }
 }
 
 prepare();

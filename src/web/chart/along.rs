@@ -9,8 +9,9 @@ use crate::query::metrics::status::BucketStatus;
 use crate::web::chart::axis::{AxisLabel, HEIGHT, Scale, Tick, labels};
 use crate::web::chart::{as_place, is_unknown, percent};
 use crate::web::figure::{Measured, reason_text, round_duration};
-use crate::web::panel::{Cell, Shown, Table};
+use crate::web::panel::{Cell, Table};
 use crate::web::reading::Answered;
+use crate::web::words;
 
 /// Colours besides those of providers.
 pub(super) const COLOURS: usize = 8;
@@ -62,7 +63,7 @@ pub(super) struct Key {
 /// A chart.
 #[derive(Template)]
 #[template(path = "chart.html")]
-pub(super) struct Chart {
+pub(crate) struct Chart {
     pub(super) caption: String,
     pub(super) ticks: Vec<Tick>,
     pub(super) labels: Vec<AxisLabel>,
@@ -71,9 +72,9 @@ pub(super) struct Chart {
     pub(super) points: Vec<Point>,
     pub(super) hits: Vec<Hit>,
     pub(super) keys: Vec<Key>,
-    pub(super) has_unknown: bool,
-    pub(super) is_in_progress: bool,
     pub(super) height: f64,
+    /// The same values as a table.
+    pub(super) table: Table,
 }
 
 /// Returns the class of a series: a provider has its own colour everywhere.
@@ -85,6 +86,16 @@ pub(super) fn class(series: &Series, place: usize) -> String {
         Some(place) => format!("p{}", place + 1),
         None => format!("c{}", place % COLOURS + 1),
     }
+}
+
+/// Returns the name of a series.
+fn name(series: &Series) -> String {
+    let mut groups = series.dimensions.iter();
+    let in_words = match (groups.next(), groups.next()) {
+        (Some((field, Some(value))), None) if !series.is_other => words::value(field, value),
+        _ => None,
+    };
+    in_words.unwrap_or_else(|| series.label.clone())
 }
 
 /// Series along time, as they are drawn and told.
@@ -139,7 +150,7 @@ impl<'a> Along<'a> {
     pub(super) fn read(&self, at: usize) -> String {
         let values = self.series.iter().map(|series| {
             let figure = self.measured(series).figure(series.data.get(at).copied().flatten(), Self::reason(series, at));
-            format!("{} {}", series.label, figure.text)
+            format!("{} {}", name(series), figure.text)
         });
         let values: Vec<String> = values.collect();
         format!("{}: {}{}", self.answered.bucket_name(at), values.join(", "), self.remark(at))
@@ -155,7 +166,7 @@ impl<'a> Along<'a> {
 
     pub(super) fn table(&self) -> Table {
         let mut head = vec![Cell::text("Period")];
-        head.extend(self.series.iter().map(|series| Cell::number(series.label.clone())));
+        head.extend(self.series.iter().map(|series| Cell::number(name(series))));
         let row = |at: usize| {
             let name = format!("{}{}", self.answered.bucket_name(at), self.remark(at));
             let values = self.series.iter().map(|series| {
@@ -181,11 +192,19 @@ impl<'a> Along<'a> {
         let count = self.count();
         let hits = (0..count).map(|at| Hit { x: self.x(as_place(at)), width: self.x(1.0), read: self.read(at) });
         let is_needed = self.series.len() > 1 || self.series.iter().any(|series| !series.dimensions.is_empty());
-        let keys = self.series.iter().enumerate().map(|(place, series)| Key {
+        let key = |(place, series): (usize, &&Series)| Key {
             class: class(series, place),
             shape: if is_of_lines { place % SHAPES + 1 } else { 0 },
-            text: series.label.clone(),
-        });
+            text: name(series),
+        };
+        let named = if is_needed { self.series.iter().enumerate().map(key).collect() } else { Vec::new() };
+        let is_in_progress = (0..count).any(|at| self.status(at) == Some(BucketStatus::InProgress));
+        let marks = [
+            ("unknown", "not known yet", (0..count).any(|at| self.is_doubtful(at))),
+            ("c0 open", "in progress", is_in_progress),
+        ];
+        let marks = marks.into_iter().filter(|(_, _, is_drawn)| *is_drawn);
+        let marks = marks.map(|(class, text, _)| Key { class: class.to_owned(), shape: 0, text: text.to_owned() });
         Chart {
             caption: caption.to_owned(),
             ticks: scale.ticks(text),
@@ -194,15 +213,9 @@ impl<'a> Along<'a> {
             strokes: Vec::new(),
             points: Vec::new(),
             hits: hits.collect(),
-            keys: if is_needed { keys.collect() } else { Vec::new() },
-            has_unknown: (0..count).any(|at| self.is_doubtful(at)),
-            is_in_progress: (0..count).any(|at| self.status(at) == Some(BucketStatus::InProgress)),
+            keys: named.into_iter().chain(marks).collect(),
             height: HEIGHT,
+            table: self.table(),
         }
-    }
-
-    pub(super) fn shown(&self, chart: &Chart) -> Shown {
-        let figure = chart.render().unwrap_or_default();
-        Shown { figure, caption: chart.caption.clone(), table: Some(self.table()) }
     }
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use crate::query::metrics::series::answer::Series;
 use crate::web::chart::{as_place, percent, size};
 use crate::web::figure::{Measured, reason_text};
-use crate::web::panel::{Cell, Shown, Table};
+use crate::web::panel::{Cell, Table};
 use crate::web::reading::Answered;
 
 /// Names of the weekdays.
@@ -13,24 +13,28 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// Steps of colour; 0 is none.
 const STEPS: f64 = 5.0;
 
-struct HeatCell {
-    x: String,
-    y: usize,
-    class: String,
-    read: String,
+/// An hour of the week: x in percent, y in pixels.
+pub(super) struct HeatCell {
+    pub(super) x: String,
+    pub(super) y: usize,
+    pub(super) class: String,
+    pub(super) read: String,
 }
 
+/// A heat map.
 #[derive(Template)]
 #[template(path = "heat.html")]
-struct Heat {
-    caption: String,
-    days: [&'static str; 7],
-    cells: Vec<HeatCell>,
-    greatest: String,
+pub(crate) struct Heat {
+    pub(super) caption: String,
+    pub(super) days: [&'static str; 7],
+    pub(super) cells: Vec<HeatCell>,
+    pub(super) greatest: String,
+    /// The same values as a table.
+    pub(super) table: Table,
 }
 
 /// Draws a metric by `local_weekday` and `local_hour`.
-pub(crate) fn heat(answered: &Answered, caption: &str) -> Shown {
+pub(crate) fn heat(answered: &Answered, caption: &str) -> Heat {
     let answer = &answered.answer;
     let hours = answer.labels.len().max(1);
     let of_day = |day: usize| -> Option<&Series> {
@@ -73,15 +77,11 @@ pub(crate) fn heat(answered: &Answered, caption: &str) -> Shown {
         let values = (0..hours).map(|hour| Cell::number(text(day, hour)));
         std::iter::once(Cell::text(DAYS[day])).chain(values).collect()
     };
-    let drawn = Heat {
+    Heat {
         caption: caption.to_owned(),
         days: DAYS,
         cells: cells.collect(),
         greatest: most.zip(measured).map(|(most, measured)| measured.text(most.0)).unwrap_or_default(),
-    };
-    Shown {
-        figure: drawn.render().unwrap_or_default(),
-        caption: caption.to_owned(),
-        table: Some(Table { head: head.collect(), rows: (0..DAYS.len()).map(row).collect() }),
+        table: Table { head: head.collect(), rows: (0..DAYS.len()).map(row).collect() },
     }
 }

@@ -3,17 +3,16 @@
 use rust_decimal::Decimal;
 
 use crate::query::metrics::status::BucketStatus;
-use crate::web::chart::along::{Along, Bar, Point, SHAPES, Stroke, class};
+use crate::web::chart::along::{Along, Bar, Chart, Point, SHAPES, Stroke, class};
 use crate::web::chart::axis::{HEADROOM, HEIGHT};
 use crate::web::chart::{as_place, pixels, size};
-use crate::web::panel::Shown;
 use crate::web::reading::Answered;
 
 /// Most buckets whose points are marked: of more, only the line can be seen.
 const MAX_MARKED: usize = 62;
 
 /// Draws each group of some metrics as a line, which stops where there is no value.
-pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Shown {
+pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Chart {
     let along = Along::of(answered, metrics);
     let values = along.series.iter().flat_map(|series| series.data.iter().flatten());
     let greatest = values.map(|number| size(number.0)).fold(0.0, f64::max);
@@ -51,5 +50,5 @@ pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Sho
             }
         }
     }
-    along.shown(&chart)
+    chart
 }

@@ -1,4 +1,4 @@
-//! Charts along time, as SVG: stacked bars and lines.
+//! Charts, as SVG: in the page, and as files of their own.
 //!
 //! Of the crates that draw charts, `charts-rs` fits best and does not fit: it writes colours into attributes, so that a
 //! chart has one colour scheme; it has no pattern for unknown buckets; it fixes the width, so that labels shrink on a
@@ -9,6 +9,7 @@ mod along;
 mod axis;
 pub(crate) mod heat;
 pub(crate) mod lines;
+pub(crate) mod picture;
 pub(crate) mod ranking;
 pub(crate) mod spark;
 pub(crate) mod stacked;

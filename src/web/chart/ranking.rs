@@ -11,10 +11,13 @@ use crate::web::figure::Measured;
 use crate::web::panel::Shown;
 use crate::web::reading::Answered;
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// A group with its values.
 struct Row {
     name: String,
+    /// The name in its whole length.
+    full: String,
     link: Option<String>,
     width: String,
     class: &'static str,
@@ -54,15 +57,20 @@ pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Show
             None => Some(selection.with("missing", Some(answer.axis)).link("/sessions")),
         }
     };
+    let in_words = |at: usize| {
+        let value = answer.keys.get(at).and_then(Option::as_ref).filter(|_| !is_other(at));
+        value.and_then(|value| words::value(answer.axis, value))
+    };
     let row = |(at, name): (usize, &String)| Row {
-        name: name.clone(),
+        name: in_words(at).unwrap_or_else(|| words::brief(name)),
+        full: in_words(at).unwrap_or_else(|| name.clone()),
         link: link(at),
         width: percent(if greatest > 0.0 { (size(first(at)) / greatest).min(1.0) } else { 0.0 }),
         class: if is_other(at) { "c0" } else { "c1" },
         values: series.iter().map(|series| text(series, at)).collect(),
     };
     let drawn = Ranking {
-        axis: answer.axis.replace("_id", "").replace('_', " "),
+        axis: words::heading(answer.axis),
         heads: series.iter().map(|series| series.metric_label).collect(),
         rows: answer.labels.iter().enumerate().map(row).collect(),
         caption: caption.to_owned(),

@@ -3,15 +3,14 @@
 use rust_decimal::Decimal;
 
 use crate::query::metrics::status::BucketStatus;
-use crate::web::chart::along::{Along, Bar, class};
+use crate::web::chart::along::{Along, Bar, Chart, class};
 use crate::web::chart::axis::{HEADROOM, HEIGHT};
 use crate::web::chart::{as_place, pixels, size};
-use crate::web::panel::Shown;
 use crate::web::reading::Answered;
 
 /// Draws groups and metrics that add up, one on the other. Where a part is not known, the rest of the bucket is
 /// hatched: a stack with a hole only looks smaller.
-pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> Shown {
+pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> Chart {
     let along = Along::of(answered, metrics);
     let sum = |at: usize| along.series.iter().filter_map(|series| Along::value(series, at)).sum::<Decimal>();
     let greatest = (0..along.count()).map(|at| size(sum(at))).fold(0.0, f64::max);
@@ -49,5 +48,5 @@ pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> S
             });
         }
     }
-    along.shown(&chart)
+    chart
 }

@@ -6,6 +6,7 @@ use crate::query::pollers::tasks::Tasks;
 use crate::query::pollers::{FailingReason, Poller, PollerState};
 use crate::query::runs::Run;
 use crate::web::figure::{duration, grouped};
+use crate::web::words;
 use crate::web::zoned::Zoned;
 
 /// A run of the strip: its verdict, and what a pointer reads there.
@@ -67,7 +68,7 @@ fn strip(runs: &[Run], zoned: Zoned) -> Vec<RunItem> {
     let item = |(place, run): (usize, &Run)| {
         let verdict = run.verdict.as_deref().unwrap_or("running");
         let reason = run.reason.as_deref().or(run.error_class.as_deref());
-        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = reason.map(|reason| format!(": {}", words::plain(reason))).unwrap_or_default();
         RunItem {
             x: place * 6,
             // what went wrong is also higher, so that colour alone says nothing
@@ -101,12 +102,12 @@ fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, String)> {
     let error = poller.last_error.as_ref().map(|error| {
         let detail = error.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
         let advice = error.advice.map(|advice| format!(" {advice}")).unwrap_or_default();
-        format!("{}{detail}{advice}", error.class)
+        format!("{}{detail}{advice}", words::plain(&error.class))
     });
     add("Last error", error);
     let windows = &poller.incomplete_windows;
     let first = windows.first.first().map(|window| {
-        let reason = window.reason.as_deref().unwrap_or("not read yet");
+        let reason = words::plain(window.reason.as_deref().unwrap_or("not read yet"));
         format!(", first {} to {}: {reason}", zoned.minute(window.from), zoned.minute(window.to))
     });
     let gaps = (windows.count > 0).then(|| format!("{}{}", windows.count, first.unwrap_or_default()));

@@ -25,7 +25,8 @@ pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
         _ => STATED,
     };
     add("Ended", at(session.ended_at), end);
-    add("Length", Some(length(session)), STATED);
+    let of_length = if is_running(session) { "computed: from the start until now" } else { STATED };
+    add("Length", Some(length(session, zoned)), of_length);
     let state = session
         .provider_status
         .as_ref()
@@ -60,11 +61,17 @@ pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
     Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows }
 }
 
-/// Returns the length of a session. One that runs has none yet, which is not the same as an unknown one.
-pub(super) fn length(session: &Session) -> String {
+fn is_running(session: &Session) -> bool {
+    session.is_provisional && session.duration_seconds.is_none()
+}
+
+/// Returns the length of a session. One that runs has a length so far, which is not the same as an unknown one.
+pub(super) fn length(session: &Session, zoned: Zoned) -> String {
     match session.duration_seconds {
         Some(seconds) => duration(seconds.0),
-        None if session.is_provisional => "in progress".to_owned(),
+        None if is_running(session) => zoned
+            .since(session.started_at)
+            .map_or_else(|| "in progress".to_owned(), |so_far| format!("{so_far} so far")),
         None => "unknown".to_owned(),
     }
 }

@@ -100,7 +100,7 @@ fn row(session: &Session, zoned: Zoned) -> Vec<Cell> {
         Cell::text(&session.session_kind),
         Cell::text(about),
         Cell::text(state.replace('_', " ")),
-        Cell::number(length(session)),
+        Cell::number(length(session, zoned)),
         Cell::number(minutes),
         Cell::number(count(session.message_count)),
         Cell::number(count(session.person_count)),

@@ -12,13 +12,6 @@ const CARDS: [&str; 6] = [
     "estimated_cost",
 ];
 
-/// Returns the address of the link with this text.
-fn link(html: &str, text: &str) -> String {
-    let (before, _) = html.split_once(&format!(">{text}</a>")).unwrap();
-    let (_, tag) = before.rsplit_once("href=\"").unwrap();
-    htmlize::unescape(tag.split('"').next().unwrap()).into_owned()
-}
-
 #[tokio::test]
 async fn a_card_shows_the_value_of_the_api() {
     let api = Api::new().await;
@@ -182,4 +175,103 @@ async fn texts_of_providers_cannot_become_markup() {
     let html = page(&api, &format!("/?{DAY}&channel_not=%3Cimg%3E")).await;
     assert!(!html.contains("<script>alert") && !html.contains("<img>"), "{html}");
     assert!(htmlize::unescape(part(&html, "resolution")).contains("<script>alert(1)</script>"));
+}
+
+#[tokio::test]
+async fn what_no_figure_depends_on_is_not_asked_for_and_not_lost() {
+    let api = Api::in_depth().await;
+    let state = "range=last_28_days&zone=Asia/Kathmandu&compare=previous_year&source=rtk-eu";
+    for (path, asked) in [
+        ("/", ["range", "compare", "source"].as_slice()),
+        ("/costs", &["range", "compare", "source"]),
+        ("/sessions", &["range", "source"]),
+        ("/explain", &["range", "source"]),
+        ("/data-health", &["source"]),
+        ("/sessions/61", &[]),
+    ] {
+        let html = page(&api, &format!("{path}?{state}")).await;
+        let form = html.split_once("<form class=\"pickers\"").unwrap().1.split_once("</form>").unwrap().0;
+        for name in ["range", "compare", "source"] {
+            let (is_asked, is_kept) = (
+                form.contains(&format!("<select name=\"{name}\"")),
+                form.contains(&format!("type=\"hidden\" name=\"{name}\"")),
+            );
+            assert_eq!((is_asked, is_kept), (asked.contains(&name), !asked.contains(&name)), "{path} {name}: {form}");
+        }
+        assert!(form.contains("name=\"zone\" value=\"Asia/Kathmandu\""), "{path}: {form}");
+    }
+}
+
+#[tokio::test]
+async fn a_cost_that_lacks_a_price_leads_to_the_prices() {
+    let api = Api::new().await;
+    let html = page(&api, &format!("/?{DAY}")).await;
+    let prices = link(part(&html, "card-estimated_cost"), "No prices are set");
+    assert!(prices.starts_with("/costs?from=2026-11-18&") && prices.ends_with("#rate-cards"), "{prices}");
+    let html = page(&api, prices.split('#').next().unwrap()).await;
+    let help = link(part(&html, "rate-cards"), "Set prices by the API");
+    let (docs, operation) = help.split_once("#/").unwrap();
+    assert_eq!(api.send("GET", docs, &[]).await.status, 200);
+    // the reader of the description shows an operation by its tag and id
+    let described = api.get("/openapi.json").await;
+    let put = &described["paths"]["/v1/rate-cards"]["put"];
+    assert_eq!(operation, format!("{}/{}", put["tags"][0].as_str().unwrap(), put["operationId"].as_str().unwrap()));
+    let cost = part(&html, "cost");
+    assert!(
+        cost.contains("Unknown: no prices are set.") && link(cost, "Rate cards").ends_with("#rate-cards"),
+        "{cost}"
+    );
+    let priced = json!({"cards": [{"source": "konpro-eu", "unit": "minute", "unit_price": 0.5, "currency": "USD"}]});
+    let (status, set) = api.send_json("PUT", "/v1/rate-cards", &[], &priced).await;
+    assert_eq!(status, 200, "{set}");
+    let html = page(&api, &format!("/?{DAY}")).await;
+    assert!(!part(&html, "card-estimated_cost").contains("No prices are set"), "{html}");
+}
+
+#[tokio::test]
+async fn warnings_and_groups_have_no_names_of_the_api() {
+    let api = Api::new().await;
+    let html = page(&api, &format!("/?{DAY}&channel=webchat,nowhere")).await;
+    let told = htmlize::unescape(part(&html, "resolution"));
+    assert!(told.contains("No session of the period has the channel “nowhere”."), "{told}");
+    let html = page(&api, &format!("/?{DAY}")).await;
+    let minutes = part(&html, "minutes");
+    let mixed = "in different ways: by the time of each participant and by the length of the session.";
+    assert!(minutes.contains(mixed) && !minutes.contains("participant_time"), "{minutes}");
+    let detail = api.get(&link(minutes, "JSON")).await["warnings"][0]["detail"].clone();
+    assert!(
+        detail.as_str().unwrap().contains("participant_time and session_time"),
+        "the API keeps its names: {detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_chosen_scheme_is_kept_and_replaces_that_of_the_browser() {
+    let api = Api::new().await;
+    let style = async |cookie: &str| {
+        let html = api.send("GET", "/costs?range=today", &[("cookie", cookie)]).await.text;
+        let (_, rest) = html.split_once("rel=\"stylesheet\" href=\"").unwrap();
+        let css = api.send("GET", rest.split('"').next().unwrap(), &[]).await.text;
+        (html, css)
+    };
+    let (html, css) = style("").await;
+    assert!(
+        html.contains("name=\"next\" value=\"/costs?range=today\"") && css.contains("prefers-color-scheme"),
+        "{html}"
+    );
+    for scheme in ["light", "dark"] {
+        let chosen = post(&api, "/scheme", &[], &format!("next=%2Fcosts%3Frange%3Dtoday&scheme={scheme}")).await;
+        assert_eq!((chosen.status.as_u16(), chosen.header("location")), (303, "/costs?range=today"), "{}", chosen.text);
+        let (html, css) = style(chosen.header("set-cookie").split(';').next().unwrap()).await;
+        assert!(html.contains(&format!("value=\"{scheme}\" aria-pressed=\"true\"")), "{html}");
+        assert!(html.contains(&format!("name=\"color-scheme\" content=\"{scheme}\"")), "{html}");
+        assert!(
+            css.contains(&format!(":root{{color-scheme:{scheme};")) && !css.contains("prefers-color-scheme"),
+            "{css}"
+        );
+    }
+    let back = post(&api, "/scheme", &[], "scheme=auto&next=//evil.example").await;
+    assert!(back.header("set-cookie").contains("Max-Age=0") && back.header("location") == "/", "{:?}", back.headers);
+    let foreign = post(&api, "/scheme", &[("sec-fetch-site", "cross-site")], "scheme=dark").await;
+    assert_eq!((foreign.status.as_u16(), foreign.header("set-cookie")), (403, ""));
 }
