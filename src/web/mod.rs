@@ -42,6 +42,13 @@ use crate::model::api_key::Scope;
 /// Any of these scopes opens a page; each panel then checks its own.
 const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
 
+/// Returns the page that is never read from a replica.
+fn health() -> Router<ApiState> {
+    Router::new()
+        .route("/data-health", get(data_health::page))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+}
+
 /// Returns the forms of operators.
 fn commands() -> Router<ApiState> {
     Router::new()
@@ -61,8 +68,8 @@ pub fn pages() -> Router<ApiState> {
         .route("/explain", get(explain::page))
         .route("/sessions", get(sessions::page))
         .route("/sessions/{session_id}", get(sessions::one::page))
-        .route("/data-health", get(data_health::page))
-        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES).lagging(), apply))
+        .merge(health())
         .merge(commands())
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
