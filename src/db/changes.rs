@@ -1,8 +1,8 @@
 //! Notices from process to process that the data has changed.
 //!
-//! A notice only makes its readers look, and says whether it is of an operator's command. It is sent at the end of a run
-//! and with each command, and not with each page: transactions that notify commit one after the other. A reader that
-//! misses a notice looks after a second anyway, so a pooler, which passes none on, costs only that second.
+//! A notice only makes its readers look, and says whether it is of an operator's command. It is sent at the end of a
+//! run and with each command, and not with each page: transactions that notify commit one after the other. A reader
+//! that misses a notice looks after a second anyway, so a pooler, which passes none on, costs only that second.
 
 use std::time::Duration;
 
