@@ -18,6 +18,7 @@ pub mod progress;
 pub mod pruning;
 pub mod reconciling;
 mod replay_service;
+mod replica;
 pub mod reloading;
 pub mod replay_verb;
 pub mod replaying;
@@ -144,15 +145,17 @@ impl App {
         })
     }
 
+    fn route(&self) -> Route {
+        if self.config.database.has_transaction_pooler { Route::TransactionPooler } else { Route::Direct }
+    }
+
     /// A pool for `purpose`.
     pub async fn pool(&self, purpose: Purpose) -> anyhow::Result<PgPool> {
-        let database = &self.config.database;
-        let route = if database.has_transaction_pooler { Route::TransactionPooler } else { Route::Direct };
         let max_connections = match purpose {
-            Purpose::Poll | Purpose::Answer(_) => database.max_connections,
+            Purpose::Poll | Purpose::Answer(_) => self.config.database.max_connections,
             Purpose::Probe(_) => PROBE_CONNECTIONS,
         };
-        Ok(db::connect(self.database.clone(), route, purpose, max_connections).await?)
+        Ok(db::connect(self.database.clone(), self.route(), purpose, max_connections).await?)
     }
 
     /// A pool for `purpose`, unless the process is told to stop while the database does not answer.

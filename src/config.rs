@@ -5,6 +5,7 @@
 //! opens a connection or knows a provider by name.
 
 mod alert;
+mod database;
 mod input;
 mod reader;
 mod schedule;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use self::alert::AlertConfig;
+pub use self::database::DatabaseConfig;
 pub use self::input::{ConfigInput, ProviderDefaults};
 pub use self::reader::ConfigFault;
 pub use self::secret::Secret;
@@ -46,25 +48,6 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// `[[alerts]]`
     pub alerts: Vec<AlertConfig>,
-}
-
-/// `[database]`
-#[derive(Debug, Clone)]
-pub struct DatabaseConfig {
-    /// `url`, or else `DATABASE_URL`. A secret, since it may hold a password.
-    pub url: Option<SecretString>,
-    /// `max_connections`: 1 to 200, default 10.
-    pub max_connections: u32,
-    /// `raw_retention_days`: superseded versions of raw records expire after so many days; the newest of each
-    /// record always stays. 0 to 36,500; 0, the default, keeps all.
-    pub raw_retention_days: Option<u32>,
-    /// `journal_retention_days`: runs without new data, reconciliations without findings, and calls that
-    /// started something expire after so many days. 2 to 36,500, default 90.
-    pub journal_retention_days: u32,
-    /// `audit_retention_days`: entries of the audit log expire after so many days. 1 to 36,500, default 365.
-    pub audit_retention_days: u32,
-    /// `pooler = "transaction"`: the address is that of a pooler that switches connections between transactions.
-    pub has_transaction_pooler: bool,
 }
 
 /// `[polling]`
@@ -123,7 +106,7 @@ impl Config {
         };
         input::override_keys(&mut table, input.environment, &mut faults);
         let mut root = Section::new(table, String::new());
-        let database = database(root.section("database", &mut faults), input, &mut faults);
+        let database = database::database(root.section("database", &mut faults), input, &mut faults);
         let server = ServerConfig::read(root.section("server", &mut faults), &mut faults);
         let http = http(root.section("http", &mut faults), &mut faults);
         let polling = polling(root.section("polling", &mut faults), &mut faults);
@@ -145,36 +128,6 @@ impl Config {
         } else {
             Err(ConfigError(faults))
         }
-    }
-}
-
-fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> DatabaseConfig {
-    let url = section.text("url", faults).or_else(|| input.environment.get("DATABASE_URL").cloned());
-    let url = url.map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());
-    if let Some(url) = &url
-        && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
-    {
-        section.fault(faults, "url", "it is not a Postgres address", "write postgres://user@host:5432/database");
-    }
-    let max_connections = section.whole("max_connections", 1..=200, 10, faults);
-    let raw_days = section.whole("raw_retention_days", 0..=36_500, 0, faults);
-    // idempotency keys are kept for a day, and a dashboard of yesterday's polls needs as much
-    let journal_days = section.whole("journal_retention_days", 2..=36_500, 90, faults);
-    let audit_days = section.whole("audit_retention_days", 1..=36_500, 365, faults);
-    let pooler = section.text("pooler", faults).unwrap_or_else(|| "none".to_owned());
-    if !["none", "transaction"].contains(&pooler.as_str()) {
-        let problem = format!("there is no mode `{pooler}`");
-        let remedy = "write \"transaction\" for a pooler in transaction mode, \"none\" otherwise";
-        section.fault(faults, "pooler", &problem, remedy);
-    }
-    section.finish(faults);
-    DatabaseConfig {
-        url: url.map(SecretString::from),
-        max_connections: u32::try_from(max_connections).unwrap_or(10),
-        raw_retention_days: u32::try_from(raw_days).ok().filter(|days| *days > 0),
-        journal_retention_days: u32::try_from(journal_days).unwrap_or(90),
-        audit_retention_days: u32::try_from(audit_days).unwrap_or(365),
-        has_transaction_pooler: pooler == "transaction",
     }
 }
 

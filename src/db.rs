@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
-pub use self::changes::{follow_changes, notify_of_change};
+pub use self::changes::{follow_changes, notify_of_change, notify_of_command};
 pub use self::departures::Departures;
 pub use self::error::MigrationError;
 pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations, schema_version};
@@ -120,67 +120,88 @@ pub async fn connect(
     purpose: Purpose,
     max_connections: u32,
 ) -> Result<PgPool, DbError> {
-    let address = address_of(&options);
-    let (name, statement_timeout) = purpose.settings();
-    let given = options.clone();
-    let options = options.application_name(name);
-    let options = match route {
-        Route::Direct => options.options(SETTINGS).options([("statement_timeout", statement_timeout)]),
-        // PgBouncer refuses this setting; binary floats need no extra digits
-        Route::TransactionPooler => options.extra_float_digits(None),
-    };
-    let options = options.statement_cache_capacity(KEPT_STATEMENTS);
-    let pool = PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(Duration::from_secs(5))
-        // skip the check for a connection that was just in use, as it costs a round trip each time
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > FRESH {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        });
-    let pool = match purpose {
-        Purpose::Poll => pool,
-        Purpose::Answer(departures) | Purpose::Probe(departures) if route == Route::Direct => {
-            departures::end_statements_of_closed(departures.watch(pool))
-        }
-        Purpose::Answer(departures) | Purpose::Probe(departures) => departures.watch(pool),
-    };
-    let pool = pool.connect_lazy_with(options.clone());
+    let unproven = UnprovenPool::new(options, route, purpose, max_connections);
     let started = tokio::time::Instant::now();
     loop {
+        match unproven.prove().await {
+            Err(DbError::Unreachable { address, .. }) if started.elapsed() <= CONNECT_WITHIN => {
+                tracing::warn!(address, "Postgres does not respond yet, retrying");
+            }
+            proven => return proven,
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// A pool whose server has not been reached yet.
+#[derive(Debug)]
+pub struct UnprovenPool {
+    pool: PgPool,
+    route: Route,
+    /// As given, without our own settings.
+    given: PgConnectOptions,
+}
+
+impl UnprovenPool {
+    /// A pool of connections to `options`; makes none yet.
+    pub fn new(given: PgConnectOptions, route: Route, purpose: Purpose, max_connections: u32) -> Self {
+        let (name, statement_timeout) = purpose.settings();
+        let options = given.clone().application_name(name);
+        let options = match route {
+            Route::Direct => options.options(SETTINGS).options([("statement_timeout", statement_timeout)]),
+            // PgBouncer refuses this setting; binary floats need no extra digits
+            Route::TransactionPooler => options.extra_float_digits(None),
+        };
+        let options = options.statement_cache_capacity(KEPT_STATEMENTS);
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(Duration::from_secs(5))
+            // skip the check for a connection that was just in use, as it costs a round trip each time
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > FRESH {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
+        let pool = match purpose {
+            Purpose::Poll => pool,
+            Purpose::Answer(departures) | Purpose::Probe(departures) if route == Route::Direct => {
+                departures::end_statements_of_closed(departures.watch(pool))
+            }
+            Purpose::Answer(departures) | Purpose::Probe(departures) => departures.watch(pool),
+        };
+        Self { pool: pool.connect_lazy_with(options), route, given }
+    }
+
+    /// Connects once; returns the pool if the connection is safe to use.
+    pub async fn prove(&self) -> Result<PgPool, DbError> {
+        let (pool, route, address) = (&self.pool, self.route, address_of(&self.given));
         let kept = sqlx::query_scalar::<_, String>("select current_setting('idle_in_transaction_session_timeout')");
-        let source = match kept.fetch_one(&pool).await {
-            Ok(kept) if route == Route::Direct && kept != "30s" => return Err(hidden_pooler(address, &given).await),
-            Ok(_) if route == Route::Direct => return Ok(pool),
-            Ok(_) => match keeps_statements(&options).await {
-                Ok(true) => return Ok(pool),
+        let source = match kept.fetch_one(pool).await {
+            Ok(kept) if route == Route::Direct && kept != "30s" => {
+                return Err(hidden_pooler(address, &self.given).await);
+            }
+            Ok(_) if route == Route::Direct => return Ok(pool.clone()),
+            Ok(_) => match keeps_statements(&pool.connect_options()).await {
+                Ok(true) => return Ok(pool.clone()),
                 Ok(false) => return Err(DbError::UnsafePooler { address }),
                 Err(source) => source,
             },
             Err(source) => source,
         };
-        // duplicate and unknown names: another client's statement is on this connection, or ours on another
-        if matches!(code_of(&source).as_deref(), Some("42P05" | "26000")) {
-            return Err(DbError::UnsafePooler { address });
+        match code_of(&source).as_deref() {
+            // duplicate and unknown names: another client's statement is on this connection, or ours on another
+            Some("42P05" | "26000") => Err(DbError::UnsafePooler { address }),
+            // an older PgBouncer refuses session settings
+            Some("08P01") if route == Route::Direct => Err(hidden_pooler(address, &self.given).await),
+            // it starts
+            Some("57P03") => Err(DbError::Unreachable { address, source }),
+            _ if source.as_database_error().is_none() => Err(DbError::Unreachable { address, source }),
+            _ => Err(DbError::Refused { address, source }),
         }
-        // an older PgBouncer refuses session settings
-        if route == Route::Direct && code_of(&source).as_deref() == Some("08P01") {
-            return Err(hidden_pooler(address, &given).await);
-        }
-        let is_starting = source.as_database_error().is_none() || code_of(&source).as_deref() == Some("57P03");
-        if !is_starting {
-            return Err(DbError::Refused { address, source });
-        }
-        if started.elapsed() > CONNECT_WITHIN {
-            return Err(DbError::Unreachable { address, source });
-        }
-        tracing::warn!(address, "Postgres does not respond yet, retrying");
-        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -147,6 +147,8 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
     let server = tributary::app::parse_config("", &BTreeMap::new())?.server;
     let state = ApiState {
         pool: pool.clone(),
+        replica: tributary::api::replica::handle::Replica::none(),
+        on_replica: None,
         probes: pool.clone(),
         writes: tributary::db::WriteState::default(),
         departures: tributary::db::Departures::default(),

@@ -26,6 +26,7 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=15
 pub(crate) struct EntityTag {
     text: String,
     is_brief: bool,
+    is_of_replica: bool,
 }
 
 /// An extension of a response that time alone may change before its minute is over: it is not kept.
@@ -41,13 +42,21 @@ impl EntityTag {
         hash.update(catalog.fingerprint());
         hash.update(question);
         let digits = BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..12]);
-        Self { text: format!("W/\"{}.{digits}\"", catalog.data_version()), is_brief: false }
+        let text = format!("W/\"{}.{digits}\"", catalog.data_version());
+        Self { text, is_brief: false, is_of_replica: catalog.replica_as_of.is_some() }
     }
 
     /// Returns the tag of a response that is known already.
     pub(crate) fn of_body(body: &[u8]) -> Self {
         let digits = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..12]);
-        Self { text: format!("W/\"{digits}\""), is_brief: false }
+        Self { text: format!("W/\"{digits}\""), is_brief: false, is_of_replica: false }
+    }
+
+    /// Returns the tag of a value.
+    pub(crate) fn of_value(value: &impl Serialize) -> Result<Self, ApiError> {
+        let bytes = serde_json::to_vec(value);
+        let bytes = bytes.map_err(|error| ApiError::Panicked(format!("a response cannot be written: {error}")))?;
+        Ok(Self::of_body(&bytes))
     }
 
     /// Returns a JSON response with the tag of its body, or 304 where the caller holds it.
@@ -74,6 +83,11 @@ impl EntityTag {
     /// Returns whether time alone may change the response before its minute is over.
     pub(crate) fn is_brief(&self) -> bool {
         self.is_brief
+    }
+
+    /// Returns the key of the response in memory: a request to the primary shares no failure of the replica.
+    pub(crate) fn key(&self) -> String {
+        format!("{} {}", self.text, self.is_of_replica)
     }
 
     /// Returns the tag as a header's value.

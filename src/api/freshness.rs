@@ -1,7 +1,7 @@
 //! `GET /v1/freshness`: how far each stream is proven complete.
 //!
 //! Every answer includes the same data; this endpoint serves clients that want only this: to wait until the
-//! data has come as far as they need, or to detect a change.
+//! data has come as far as they need, or to detect a change. So it is read from the replica that answers them next.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -12,7 +12,7 @@ use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::ReadProblems;
 use crate::api::state::ForCaller;
-use crate::query::catalog::{Catalog, SourceFilter};
+use crate::query::catalog::SourceFilter;
 use crate::query::freshness::Freshness;
 
 /// Returns the freshness of an answer for the API's description.
@@ -44,9 +44,11 @@ pub(crate) async fn read_freshness(
     asked: Asked<NoParameters>,
 ) -> Result<Response, ApiError> {
     asked.faults.refuse()?;
-    let load = Catalog::load(&state.probes, &state.caller.sources, None);
+    let load = state.catalog_from(&state.probes, None);
     let catalog = probe(&state, state.health.probe_timeout, load).await?;
     let sources = catalog.select(&SourceFilter::default());
-    // time alone may change its state
-    Ok(EntityTag::respond(&headers, true, &Freshness::of(&catalog, &sources, state.clock.now())))
+    let freshness = Freshness::of(&catalog, &sources, state.clock.now());
+    // the replica moves on although nothing changes; time alone may change the state
+    let tag = EntityTag::of_value(&Freshness { replica_as_of: None, ..freshness.clone() })?.brief_if(true);
+    Ok(if tag.is_held_by(&headers) { tag.not_modified() } else { tag.answer(freshness) })
 }

@@ -16,7 +16,7 @@ use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::request_body;
 
 /// Largest body, bytes: a query names at most some hundred values.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A body of JSON.
 #[derive(Debug)]

@@ -35,6 +35,7 @@ pub(crate) mod reconciliation;
 pub(crate) mod windows;
 pub mod problem;
 pub mod rejections;
+pub mod replica;
 pub(crate) mod request_body;
 pub mod request_id;
 pub(crate) mod runs;
@@ -86,7 +87,7 @@ fn routes() -> Routes {
         .read(&[HealthRead], routes!(scrape::read_metrics))
         .read(&[HealthRead], routes!(health::pollers::list_pollers))
         .read(FIGURES_OR_HEALTH, routes!(sources::list_sources))
-        .read(FIGURES_OR_HEALTH, routes!(freshness::read_freshness))
+        .data(FIGURES_OR_HEALTH, routes!(freshness::read_freshness))
         .read(FIGURES_OR_HEALTH, routes!(alerts::list_alerts))
         .read(&[HealthRead], routes!(runs::list_runs))
         .read(&[HealthRead], routes!(rejections::list::list_rejections))
@@ -110,15 +111,15 @@ fn routes() -> Routes {
         .of_all_sources(&[SyncOperate], routes!(sync::source_changes::merge_source))
         .of_all_sources(&[SyncOperate], routes!(sync::source_changes::remove_source))
         .query(&[ContentRead], routes!(search::search_texts))
-        .read(&[SessionsRead], routes!(sessions::list::list_sessions))
-        .read(&[SessionsRead], routes!(sessions::one::read_session))
-        .read(&[ContentRead], routes!(sessions::messages::list_messages))
-        .read(&[ContentRead], routes!(sessions::participants::list_participants))
-        .read(&[ContentRead], routes!(sessions::transcript::read_transcript))
-        .read(&[ContentRead], routes!(sessions::summary::read_summary))
-        .read(&[SessionsRead], routes!(sessions::quality::list_quality))
-        .read(&[ContentRead], routes!(sessions::timeline::read_timeline))
-        .read(&[SessionsRead], routes!(sessions::provenance::read_provenance))
+        .data(&[SessionsRead], routes!(sessions::list::list_sessions))
+        .data(&[SessionsRead], routes!(sessions::one::read_session))
+        .data(&[ContentRead], routes!(sessions::messages::list_messages))
+        .data(&[ContentRead], routes!(sessions::participants::list_participants))
+        .data(&[ContentRead], routes!(sessions::transcript::read_transcript))
+        .data(&[ContentRead], routes!(sessions::summary::read_summary))
+        .data(&[SessionsRead], routes!(sessions::quality::list_quality))
+        .data(&[ContentRead], routes!(sessions::timeline::read_timeline))
+        .data(&[SessionsRead], routes!(sessions::provenance::read_provenance))
         .read(&[MetricsRead], routes!(metrics::registry::list_metrics))
         .read(&[MetricsRead], routes!(metrics::registry::read_metric))
         .query(
@@ -179,10 +180,12 @@ pub fn ops_router(state: ApiState) -> Router {
 
 fn finish(router: Router<ApiState>, state: ApiState) -> Router {
     let (departures, policy) = (state.departures.clone(), Arc::clone(&state.access_policy));
+    let replica = state.replica.clone();
     router
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
+        .layer(Extension(replica))
         .layer(CatchPanicLayer::custom(report_panic))
         .layer(middleware::from_fn(scrape::measure))
         .layer(policy.cors())

@@ -24,6 +24,8 @@ pub use self::access::AccessProblem;
 pub use self::action::ActionProblem;
 pub use self::hook::HookProblem;
 
+pub(crate) use self::text::TOO_EXPENSIVE;
+
 use self::text::ProblemText;
 
 use crate::query::ReadError;
@@ -142,6 +144,11 @@ impl From<HookProblem> for ApiError {
 }
 
 impl ApiError {
+    /// Returns the kind of problem, for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.text().code
+    }
+
     /// Returns the problem of one of several questions, and writes the log.
     pub(crate) fn of_part(self, request_id: &str) -> Problem {
         let text = self.text();

@@ -74,7 +74,8 @@ fn set_process(gauges: Gauges, state: &ApiState) {
     let build = [("version", VERSION), ("commit", COMMIT), ("schema", &schema)];
     gauges.set("tributary_build_info", &build, 1);
     let polls = state.source_changes.as_ref().map(|changes| &changes.pool);
-    let pools = [("answer", Some(&state.pool)), ("probe", Some(&state.probes)), ("poll", polls)];
+    let replica = state.replica.pool();
+    let pools = [("answer", Some(&state.pool)), ("probe", Some(&state.probes)), ("poll", polls), ("replica", replica)];
     for (name, pool) in pools.into_iter().filter_map(|(name, pool)| Some((name, pool?))) {
         let idle = i64::try_from(pool.num_idle()).unwrap_or_default();
         let busy = (i64::from(pool.size()) - idle).max(0);
@@ -82,6 +83,12 @@ fn set_process(gauges: Gauges, state: &ApiState) {
         gauges.set("tributary_pool_connections", &[("pool", name), ("state", "busy")], busy);
         let limit = i64::from(pool.options().get_max_connections());
         gauges.set("tributary_pool_connections_limit", &[("pool", name)], limit);
+    }
+    if let Some(replica) = state.replica.health() {
+        gauges.set("tributary_replica_used", &[], i64::from(replica.is_used));
+        if let Some(lag) = replica.lag_seconds {
+            gauges.set("tributary_replica_lag_seconds", &[], lag);
+        }
     }
 }
 

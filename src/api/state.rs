@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,9 @@ use crate::api::access::policy::AccessPolicy;
 use crate::api::actions::access::ActionAccess;
 use crate::api::configured::{Alerts, Hooks};
 use crate::api::memory::Memory;
+use crate::api::problem::{ApiError, TOO_EXPENSIVE};
 use crate::api::rejections::RejectReplays;
+use crate::api::replica::handle::{Replica, ReplicaRead};
 use crate::clock::Clock;
 use crate::db::{Departures, WriteState};
 use crate::query::ReadError;
@@ -31,6 +33,10 @@ use crate::store::source_change::SourceChanges;
 pub struct ApiState {
     /// Connections for reading. Their statement timeout is set elsewhere.
     pub pool: PgPool,
+    /// The read replica.
+    pub replica: Replica,
+    /// Where `pool` is of the read replica; `None`: it is of the primary.
+    pub on_replica: Option<OnReplica>,
     /// Connections for health, readiness, freshness and the version of the data, which never wait for an answer.
     pub probes: PgPool,
     /// Whether this process can write, as its signs of life show.
@@ -69,6 +75,15 @@ pub struct ApiState {
     pub caller: Caller,
 }
 
+/// What a request that is read from the replica needs besides.
+#[derive(Debug, Clone)]
+pub struct OnReplica {
+    /// The replica holds everything that was committed before this instant.
+    pub as_of: DateTime<Utc>,
+    /// Connections of the primary, for a list whose pages the replica no longer gives.
+    pub primary: PgPool,
+}
+
 /// The state for the caller of a request.
 #[derive(Debug)]
 pub(crate) struct ForCaller(pub(crate) ApiState);
@@ -78,14 +93,38 @@ impl FromRequestParts<ApiState> for ForCaller {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Infallible> {
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
-        Ok(Self(ApiState { caller, ..state.clone() }))
+        let state = ApiState { caller, ..state.clone() };
+        let Some(read) = parts.extensions.get::<ReplicaRead>().cloned() else { return Ok(Self(state)) };
+        let ReplicaRead { pool, probes, as_of, .. } = read;
+        let on_replica = Some(OnReplica { as_of, primary: state.pool });
+        Ok(Self(ApiState { pool, on_replica, probes, ..state }))
     }
 }
 
 impl ApiState {
+    /// Returns whether an error of a part of an answer is the replica's, which does not count: the whole answer has to
+    /// fail, so that it is read again from the primary.
+    pub(crate) fn counts_not(&self, error: &ApiError) -> bool {
+        self.on_replica.is_some() && error.code() != TOO_EXPENSIVE
+    }
+
+    /// Notes that the data may have changed, perhaps by a command.
+    pub fn note_change(&self, is_command: bool) {
+        self.memory.doubt();
+        if is_command {
+            self.replica.note_command();
+        }
+    }
+
     /// Reads the sources that the caller may see, with the gaps that touch `range`.
     pub(crate) async fn catalog(&self, range: Option<TimeRange>) -> Result<Catalog, ReadError> {
-        Catalog::load(&self.pool, &self.caller.sources, range).await
+        self.catalog_from(&self.pool, range).await
+    }
+
+    /// Reads the same by other connections of this state.
+    pub(crate) async fn catalog_from(&self, pool: &PgPool, range: Option<TimeRange>) -> Result<Catalog, ReadError> {
+        let catalog = Catalog::load(pool, &self.caller.sources, range).await?;
+        Ok(Catalog { replica_as_of: self.on_replica.as_ref().map(|replica| replica.as_of), ..catalog })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::api::actions::access::ActionAccess;
 use crate::api::configured::{Alerts, Hooks};
 use crate::api::memory::Memory;
 use crate::api::metrics::alert_query::{AlertProblem, bucket_values};
+use crate::api::replica::handle::Replica;
 use crate::api::{ApiState, HealthSettings};
 use crate::app::App;
 use crate::app::alert_sender::AlertSender;
@@ -254,6 +255,8 @@ pub(super) async fn follow(state: ApiState, writes: PgPool, stop: CancellationTo
 pub(super) fn state_for_checks(app: &App, pool: &PgPool) -> ApiState {
     ApiState {
         pool: pool.clone(),
+        replica: Replica::none(),
+        on_replica: None,
         probes: pool.clone(),
         writes: WriteState::default(),
         departures: Departures::default(),

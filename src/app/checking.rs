@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use crate::api::metrics::alert_query;
 use crate::app::alerting;
 use crate::app::sources::{ConnectorFactory, refusals};
-use crate::app::{App, PROBE_CONNECTIONS};
+use crate::app::{App, PROBE_CONNECTIONS, replica};
 use crate::connector::error::PullError;
 use crate::connector::{CheckReport, Connector};
 use crate::db::{self, DatabaseTrouble, Departures, Purpose};
@@ -50,6 +50,8 @@ pub async fn check(app: &App, mut found: impl FnMut(&CheckLine)) -> anyhow::Resu
         lines.push(line);
     };
     add(check_database(app).await);
+    let line = |(is_well, finding)| CheckLine { subject: "replica".to_owned(), is_well, finding };
+    replica::check(app).await.map(line).into_iter().for_each(&mut add);
     check_writes(app).await.into_iter().for_each(&mut add);
     check_connections(app).await.into_iter().for_each(&mut add);
     add(check_zones(app).await);

@@ -26,11 +26,13 @@ use crate::api::configured::{Alerts, Hooks};
 use crate::api::connections::{self, ConnectionLimits};
 use crate::api::memory::Memory;
 use crate::api::rejections::RejectReplays;
+use crate::api::replica::follow::Follower;
+use crate::api::replica::handle::Replica;
 use crate::api::{self, ApiState, HealthSettings};
 use crate::app::checking::CheckLine;
 use crate::app::reloading::Reloads;
 use crate::app::service::Service;
-use crate::app::{App, alerting, freed_memory, heartbeat, state_report};
+use crate::app::{App, alerting, freed_memory, heartbeat, replica, state_report};
 use crate::config::{AuthMode, ServerConfig};
 use crate::db::{DatabaseTrouble, Departures, Purpose, follow_changes};
 use crate::ingest;
@@ -153,16 +155,19 @@ async fn answer(
         Some(_) => app.pool(Purpose::Answer(departures.clone())).await?,
         None => probes.clone(),
     };
-    let memory = Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE);
+    let replica = if listeners.api.is_some() { app.replica(&departures)? } else { Replica::none() };
+    let follower = replica::begin(&replica, &probes).await?;
     // probes read the keys too, so that no slow answer holds up a caller's key
     let access_policy = Arc::new(AccessPolicy::new(&app.config.server, &probes, Arc::clone(&app.clock)));
     let writes = app.writes.clone();
     let state = ApiState {
         pool: reads.clone(),
+        replica,
+        on_replica: None,
         probes: probes.clone(),
         writes: writes.clone(),
         departures,
-        memory: memory.clone(),
+        memory: Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE),
         clock: Arc::clone(&app.clock),
         default_zone: app.config.server.default_zone,
         zones: zones(app, &probes).await,
@@ -186,10 +191,7 @@ async fn answer(
         served.spawn(connections::serve(listener, None, api::ops_router(state.clone()), limits, stop.clone()));
     }
     if let Some(listener) = listeners.api {
-        served.spawn(alerting::follow(state.clone(), writes_pool, stop.clone()));
-        if !app.config.database.has_transaction_pooler {
-            served.spawn(follow_changes(probes.clone(), stop.clone(), move || memory.doubt()));
-        }
+        spawn_followers(&mut served, app, &state, (writes_pool, follower), stop);
         let address = listener.local_addr().context("the listener has no address")?;
         tracing::info!(%address, max_connections = limits.max_connections, "answering");
         on_ready(address);
@@ -230,10 +232,30 @@ fn spawn_upkeep(
         stalled_after: state.health.stalled_after,
         writes: state.writes.clone(),
         probes: state.probes.clone(),
+        replica: state.replica.clone(),
         pools: vec![("answer", state.pool.clone()), ("probe", state.probes.clone()), ("poll", polls)],
     };
     served.spawn(state_report::follow(reports, reported, stop.clone()));
     served.spawn(freed_memory::give_back(stop.clone()));
+}
+
+/// Starts what follows the data for the API: alerts, notices of changes, and the read replica.
+fn spawn_followers(
+    served: &mut JoinSet<()>,
+    app: &App,
+    state: &ApiState,
+    (writes, follower): (PgPool, Option<Follower>),
+    stop: &CancellationToken,
+) {
+    served.spawn(alerting::follow(state.clone(), writes, stop.clone()));
+    if !app.config.database.has_transaction_pooler {
+        let changed = state.clone();
+        let on_change = move |is_command| changed.note_change(is_command);
+        served.spawn(follow_changes(state.probes.clone(), stop.clone(), on_change));
+    }
+    if let Some(follower) = follower {
+        served.spawn(follower.follow(stop.clone()));
+    }
 }
 
 /// Warns where keys would travel unencrypted, unless a proxy in front of the service may do that part.

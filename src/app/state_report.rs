@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::replica::handle::Replica;
 use crate::clock::Clock;
 use crate::db::{DatabaseTrouble, WriteState};
 use crate::ingest;
@@ -28,6 +29,7 @@ pub(super) struct Reported {
     pub(super) stalled_after: TimeDelta,
     pub(super) writes: WriteState,
     pub(super) probes: PgPool,
+    pub(super) replica: Replica,
     /// The pools of this process, by name.
     pub(super) pools: Vec<(&'static str, PgPool)>,
 }
@@ -50,6 +52,7 @@ pub(super) async fn follow(mut requests: Signal, reported: Reported, stop: Cance
             stalled_after: reported.stalled_after,
             advice: ingest::advice_for,
             write_trouble: reported.writes.trouble(),
+            replica: reported.replica.health(),
         };
         let read = tokio::time::timeout(WITHIN, pollers::read(&reported.probes, &criteria)).await;
         if let Ok(Ok(health)) = read {

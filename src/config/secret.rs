@@ -160,6 +160,7 @@ pub(super) fn optional(
         "person_key" => ("person_key_env", "person_key_file"),
         "secret" => ("secret_env", "secret_file"),
         "url" => ("url_env", "url_file"),
+        "read_url" => ("read_url_env", "read_url_file"),
         _ => ("api_key_env", "api_key_file"),
     };
     let variable = section.text(env_key, faults);

@@ -120,6 +120,8 @@ pub struct Catalog {
     pub version: i64,
     /// The limit of the caller.
     pub access: SourceAccess,
+    /// The instant up to which the read replica held everything when it was read; `None`: it was read from the primary.
+    pub replica_as_of: Option<DateTime<Utc>>,
 }
 
 struct Row {
@@ -228,7 +230,7 @@ impl Catalog {
                 None => sources.push(row.into_source(stream)),
             }
         }
-        Self { sources, version, access: access.clone() }
+        Self { sources, version, access: access.clone(), replica_as_of: None }
     }
 
     /// Returns the sources that pass a filter, by slug; disabled ones too, since their history stays.
@@ -249,9 +251,9 @@ impl Catalog {
         format!("d{}", self.version)
     }
 
-    /// Returns a hash of everything that an answer takes from the catalog.
+    /// Returns a hash of everything that an answer takes from the catalog, besides the database that it was read from.
     pub fn fingerprint(&self) -> Vec<u8> {
-        Sha256::digest(format!("{self:?}")).to_vec()
+        Sha256::digest(format!("{:?}", Self { replica_as_of: None, ..self.clone() })).to_vec()
     }
 }
 

@@ -50,6 +50,10 @@ pub struct Freshness {
     /// Version of the stored data: increases with every write, and only then. A poll that finds nothing new leaves it
     /// unchanged.
     pub data_version: String,
+    /// The response was read from a read replica, which held all that was committed before this instant. Absent: from
+    /// the primary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica_as_of: Option<DateTime<Utc>>,
     /// Whether an operator paused a stream involved: it lags until it is resumed.
     pub is_paused: bool,
     /// The streams involved. Sources that are no longer configured are left out.
@@ -162,6 +166,7 @@ impl Freshness {
             state_as_of: oldest(|stream| stream.state_as_of),
             range: of_range,
             data_version: catalog.data_version(),
+            replica_as_of: catalog.replica_as_of,
             is_paused: streams.iter().any(|stream| stream.is_paused),
             streams,
             limited_to_sources: catalog.access.limit().map(<[String]>::to_vec),

@@ -36,6 +36,7 @@ pub mod rate_cards;
 pub mod readiness;
 pub mod reconciliations;
 pub mod rejections;
+pub mod replication;
 pub mod runs;
 pub mod search;
 pub mod sessions;

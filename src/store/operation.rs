@@ -63,6 +63,6 @@ pub(super) async fn record(tx: &mut PgConnection, operation: &Operation<'_>) -> 
     .fetch_one(&mut *tx)
     .await
     .map_err(StoreError::doing("recording an operator command"))?;
-    db::notify_of_change(tx).await.map_err(StoreError::doing("announcing an operator command"))?;
+    db::notify_of_command(tx).await.map_err(StoreError::doing("announcing an operator command"))?;
     Ok(operation_id)
 }

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 const SECONDS: [f64; 10] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
 /// Counters: name and help.
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 8] = [
     (RUNS, "Runs that ended in this process, by verdict."),
     (RECORDS, "Records of runs that ended in this process, by what became of them."),
     (CALL_REFUSALS, "Calls to providers that the call budget put off."),
@@ -24,6 +24,7 @@ const COUNTERS: [(&str, &str); 7] = [
     (HOOKS, "Webhooks of providers, by what became of them."),
     (ALERT_DELIVERIES, "Attempts to send messages about incidents of alerts, by result."),
     (ANSWER_MEMORY, "Requests that could be answered from memory, and whether they were."),
+    (REPLICA_FALLBACKS, "Requests for the read replica that the primary answered, by reason."),
 ];
 /// Histograms: name and help.
 const HISTOGRAMS: [(&str, &str); 4] = [
@@ -33,7 +34,7 @@ const HISTOGRAMS: [(&str, &str); 4] = [
     (HTTP_DURATION, "Duration of requests to this process, up to the first byte of the answer."),
 ];
 /// Gauges: name and help.
-const GAUGES: [(&str, &str); 31] = [
+const GAUGES: [(&str, &str); 33] = [
     ("tributary_build_info", "Version, commit and schema version of the program; always 1."),
     ("tributary_database_up", "Whether the database answered this scrape."),
     ("tributary_database_writable", "Whether the database accepts writes."),
@@ -44,6 +45,8 @@ const GAUGES: [(&str, &str); 31] = [
     ("tributary_pollers_alive", "Pollers that gave a sign of life within 35 seconds."),
     ("tributary_pool_connections", "Connections of a pool of this process, by state."),
     ("tributary_pool_connections_limit", "Most connections of a pool of this process."),
+    ("tributary_replica_used", "Whether this process reads answers from the read replica."),
+    ("tributary_replica_lag_seconds", "Age of what the read replica is known to hold, as this process sees it."),
     ("tributary_stream_failing", "Whether an operator should look at a stream."),
     ("tributary_stream_state", "The state of a stream; always 1."),
     ("tributary_stream_paused", "Whether an operator paused a stream."),
@@ -76,6 +79,7 @@ const PAGES: &str = "tributary_page_save_duration_seconds";
 const HTTP_REQUESTS: &str = "tributary_http_requests_total";
 const HTTP_DURATION: &str = "tributary_http_request_duration_seconds";
 const ANSWER_MEMORY: &str = "tributary_answer_memory_requests_total";
+const REPLICA_FALLBACKS: &str = "tributary_replica_fallbacks_total";
 const HOOKS: &str = "tributary_webhooks_total";
 const ALERT_DELIVERIES: &str = "tributary_alert_deliveries_total";
 const BUDGET_CALLS: &str = "tributary_call_budget_calls_total";
@@ -223,6 +227,11 @@ pub fn observe_request(route: &str, method: &'static str, status: u16, duration:
 /// Counts a request that may be answered from memory.
 pub fn count_recall(is_hit: bool) {
     counter!(ANSWER_MEMORY, "result" => if is_hit { "hit" } else { "miss" }).increment(1);
+}
+
+/// Counts a request for the read replica that the primary answers.
+pub fn count_replica_fallback(reason: &'static str) {
+    counter!(REPLICA_FALLBACKS, "reason" => reason).increment(1);
 }
 
 /// Counts a webhook of a source; `none`: of no source.

@@ -46,6 +46,13 @@ use crate::model::api_key::Scope;
 /// Any of these scopes opens a page; each panel then checks its own.
 const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
 
+/// Returns the page that is never read from a replica.
+fn health() -> Router<ApiState> {
+    Router::new()
+        .route("/data-health", get(data_health::page))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+}
+
 /// Returns the forms of operators.
 fn commands() -> Router<ApiState> {
     Router::new()
@@ -59,7 +66,7 @@ fn commands() -> Router<ApiState> {
 fn charts() -> Router<ApiState> {
     Router::new()
         .route("/charts/{chart}", get(export::chart))
-        .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::MetricsRead]), apply))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::MetricsRead]).lagging(), apply))
 }
 
 /// Returns the routes of the page.
@@ -72,8 +79,8 @@ pub fn pages() -> Router<ApiState> {
         .route("/explain", get(explain::page))
         .route("/sessions", get(sessions::page))
         .route("/sessions/{session_id}", get(sessions::one::page))
-        .route("/data-health", get(data_health::page))
-        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES).lagging(), apply))
+        .merge(health())
         .merge(charts())
         .merge(commands())
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))

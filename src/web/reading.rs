@@ -32,6 +32,8 @@ pub(crate) struct Reading {
     catalog: Catalog,
     request_id: String,
     shows_content: AtomicBool,
+    /// Whether a panel failed on the read replica, so that the page has to be read from the primary.
+    is_lost: AtomicBool,
 }
 
 /// The answer to a query of the API, as arrays.
@@ -82,7 +84,8 @@ impl Reading {
     pub(crate) async fn open(visit: &Visit) -> Result<Self, ApiError> {
         let state = visit.state.clone();
         let catalog = state.catalog(None).await?;
-        Ok(Self { state, catalog, request_id: visit.request_id.clone(), shows_content: AtomicBool::new(false) })
+        let (shows_content, is_lost) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { state, catalog, request_id: visit.request_id.clone(), shows_content, is_lost })
     }
 
     /// Returns the sources that the caller may see.
@@ -98,6 +101,12 @@ impl Reading {
     /// Returns whether a panel shows content.
     pub(crate) fn shows_content(&self) -> bool {
         self.shows_content.load(Ordering::Relaxed)
+    }
+
+    /// Refuses to answer with what the read replica failed to give.
+    pub(crate) fn refuse_lost(&self) -> Result<(), ApiError> {
+        let is_lost = self.is_lost.load(Ordering::Relaxed);
+        if is_lost { Err(ApiError::NotReady("The read replica failed.")) } else { Ok(()) }
     }
 
     /// Reads one panel, for callers with one of these scopes.
@@ -182,6 +191,9 @@ impl Reading {
 
     /// Returns an error as a panel shows it, and writes the log.
     fn trouble(&self, error: ApiError) -> Trouble {
+        if self.state.counts_not(&error) {
+            self.is_lost.store(true, Ordering::Relaxed);
+        }
         let problem = error.of_part(&self.request_id);
         Trouble::Failed { title: problem.title, detail: problem.detail, request_id: problem.instance }
     }

@@ -19,6 +19,7 @@ impl Visit {
         reading: &Reading,
         body: &impl Template,
     ) -> Result<Response, ApiError> {
+        reading.refuse_lost()?;
         let body = rendered(body)?;
         let html = rendered(&Layout::of(self, section, Some(reading.catalog()), body))?;
         Ok(self.send(reading, html, page))

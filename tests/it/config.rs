@@ -289,3 +289,40 @@ fn all_faults_of_alerts_and_webhooks_are_reported_with_a_remedy() {
     let text = faults(&webhooks, &[("KEY", "k"), ("PEM", tributary_simulator::webhooks::PUBLIC_KEY)]);
     assert!(text.contains("webhooks of `konvo` cannot be received — remove [sources.webhooks]"), "{text}");
 }
+
+#[test]
+fn the_address_of_a_read_replica_comes_from_file_environment_or_a_secret_and_is_not_that_of_the_primary() {
+    let url = |toml: &str, pairs: &[(&str, &str)]| {
+        let config = parse_config(toml, &environment(pairs)).expect("it is right");
+        assert!(!format!("{config:?}").contains("hidden"), "a password is not printed");
+        config.database.read_url.map(|url| secrecy::ExposeSecret::expose_secret(&url).to_owned())
+    };
+    let replica = "postgres://u:hidden@replica/t";
+    let file = std::env::temp_dir().join(format!("tributary-read-url-{}", std::process::id()));
+    std::fs::write(&file, format!("{replica}\n")).expect("a file");
+    let by_file = format!("[database]\nread_url_file = {file:?}");
+    for (toml, pairs) in [
+        (format!("[database]\nread_url = \"{replica}\""), vec![]),
+        (String::new(), vec![("TRIBUTARY_DATABASE__READ_URL", replica)]),
+        ("[database]\nread_url_env = \"REPLICA\"".to_owned(), vec![("REPLICA", replica)]),
+        (by_file.clone(), vec![]),
+    ] {
+        assert_eq!(url(&toml, &pairs).as_deref(), Some(replica), "{toml}");
+    }
+    assert_eq!(url("", &[("DATABASE_URL", replica)]), None, "there is none by default");
+    for (toml, pairs, expected) in [
+        (
+            "read_url = \"postgres://u@p/t\"",
+            &[("DATABASE_URL", "postgres://u@p/t")][..],
+            "it is the address of the primary",
+        ),
+        ("read_url = \"mysql://r\"", &[], "database.read_url: it is not a Postgres address"),
+        ("read_url = \"postgres://r\"\nread_url_env = \"R\"", &[("R", "postgres://r")], "the address is given twice"),
+        ("read_url_env = \"R\"", &[], "database.read_url_env: the variable R is not set"),
+        ("read_max_lag_seconds = 0", &[], "database.read_max_lag_seconds: `0` is not usable"),
+    ] {
+        let text = faults(&format!("[database]\n{toml}"), pairs);
+        assert!(text.contains(expected), "{toml}: {text}");
+    }
+    std::fs::remove_file(&file).expect("cleaned up");
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -15,10 +15,12 @@ pub(crate) use crate::api::access::budget::{QUERY, READ};
 
 use crate::api::access::budget::Rest;
 use crate::api::access::caller::Caller;
+use crate::api::access::credential::credential;
 use crate::api::access::page_session;
-use crate::api::access::policy::{API_KEY, AccessPolicy, Arrival};
+use crate::api::access::policy::{AccessPolicy, Arrival};
 use crate::api::memory::View;
 use crate::api::problem::{AccessProblem, ApiError};
+use crate::api::replica::route;
 use crate::api::request_id::RequestId;
 use crate::model::api_key::Scope;
 use crate::model::source_access::SourceAccess;
@@ -36,12 +38,24 @@ pub(crate) struct Rule {
     pub(crate) is_of_all_sources: bool,
     /// Whether it is a page, which may show content without a parameter that asks for it.
     pub(crate) is_page: bool,
+    /// Whether it only reads what dashboards show, so that a replica may answer it.
+    pub(crate) may_lag: bool,
 }
 
 impl Rule {
+    /// Returns the rule of a route that needs one of these scopes.
+    pub(crate) fn of_read(scopes: &'static [Scope]) -> Self {
+        Self { scopes, cost: READ, is_of_all_sources: false, is_page: false, may_lag: false }
+    }
+
     /// Returns the rule of a page, whose panels have rules of their own.
     pub(crate) fn of_page(scopes: &'static [Scope]) -> Self {
-        Self { scopes, cost: QUERY, is_of_all_sources: false, is_page: true }
+        Self { cost: QUERY, is_page: true, ..Self::of_read(scopes) }
+    }
+
+    /// Returns the rule of a route that a replica may answer.
+    pub(crate) fn lagging(self) -> Self {
+        Self { may_lag: true, ..self }
     }
 
     fn names(self) -> String {
@@ -194,7 +208,7 @@ async fn answer(policy: &AccessPolicy, rule: Rule, entries: Entries, request: Re
     };
     match entries.audited {
         None => {
-            let response = next.run(request).await;
+            let response = route::run(rule.may_lag, request, next).await;
             let shows_content = response.extensions().get::<Content>().is_some();
             match entries.of_content.filter(|_| shows_content) {
                 Some(entry) => noted(policy, entry, response).await,
@@ -206,12 +220,12 @@ async fn answer(policy: &AccessPolicy, rule: Rule, entries: Entries, request: Re
                 Ok(audit_id) => audit_id,
                 Err(error) => return ApiError::from(error).into_response(),
             };
-            let response = next.run(request).await;
+            let response = route::run(rule.may_lag, request, next).await;
             policy.audit.complete(audit_id, response.status().as_u16()).await;
             response
         }
         Some(entry) => {
-            let response = next.run(request).await;
+            let response = route::run(rule.may_lag, request, next).await;
             noted(policy, entry, response).await
         }
     }
@@ -224,23 +238,6 @@ async fn noted(policy: &AccessPolicy, entry: AuditEntry, response: Response) -> 
         response
     } else {
         ApiError::NotReady("The audit log cannot be written.").into_response()
-    }
-}
-
-/// Returns the key of a request.
-fn credential(headers: &HeaderMap) -> Result<String, AccessProblem> {
-    let text = |value: &HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
-    let bearer = headers.get(header::AUTHORIZATION).map(|value| {
-        let value = text(value)?;
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
-    });
-    let named = headers.get(API_KEY).map(text);
-    match (bearer, named) {
-        (None, None) => Err(AccessProblem::NoKey),
-        (Some(Some(key)), None) | (None, Some(Some(key))) => Ok(key),
-        (Some(Some(one)), Some(Some(other))) if one == other => Ok(one),
-        _ => Err(AccessProblem::UnusableKey),
     }
 }
 

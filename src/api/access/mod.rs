@@ -6,6 +6,7 @@
 pub mod audit_log;
 pub(crate) mod budget;
 pub mod caller;
+mod credential;
 pub mod policy;
 pub(crate) mod guard;
 pub mod key_ring;

@@ -8,7 +8,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ComponentsBuilder, OpenApi, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use crate::api::access::guard::{QUERY, READ, Rule, apply};
+use crate::api::access::guard::{QUERY, Rule, apply};
 use crate::api::description;
 use crate::api::memory::recall;
 use crate::api::problem_responses::{self, named};
@@ -43,17 +43,22 @@ impl Routes {
 
     /// Adds a route that needs one of these scopes.
     pub(crate) fn read(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
-        self.add(Rule { scopes, cost: READ, is_of_all_sources: false, is_page: false }, routes)
+        self.add(Rule::of_read(scopes), routes)
+    }
+
+    /// Adds a route that reads what dashboards show.
+    pub(crate) fn data(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
+        self.add(Rule::of_read(scopes).lagging(), routes)
     }
 
     /// Adds a metric query.
     pub(crate) fn query(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
-        self.add(Rule { scopes, cost: QUERY, is_of_all_sources: false, is_page: false }, routes)
+        self.add(Rule { cost: QUERY, ..Rule::of_read(scopes) }.lagging(), routes)
     }
 
     /// Adds a route that concerns all sources at once.
     pub(crate) fn of_all_sources(self, scopes: &'static [Scope], routes: UtoipaMethodRouter<ApiState>) -> Self {
-        self.add(Rule { scopes, cost: READ, is_of_all_sources: true, is_page: false }, routes)
+        self.add(Rule { is_of_all_sources: true, ..Rule::of_read(scopes) }, routes)
     }
 
     fn add(self, rule: Rule, (schemas, mut paths, methods): UtoipaMethodRouter<ApiState>) -> Self {

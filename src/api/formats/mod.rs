@@ -32,6 +32,8 @@ const DATA_VERSION: HeaderName = HeaderName::from_static("data-version");
 const DATA_COMPLETE_THROUGH: HeaderName = HeaderName::from_static("data-complete-through");
 /// Time up to which changes of stored sessions are known.
 const DATA_STATE_AS_OF: HeaderName = HeaderName::from_static("data-state-as-of");
+/// The instant up to which the read replica behind it held everything.
+const DATA_REPLICA_AS_OF: HeaderName = HeaderName::from_static("data-replica-as-of");
 /// Codes of warnings.
 const DATA_WARNINGS: HeaderName = HeaderName::from_static("data-warnings");
 
@@ -224,6 +226,7 @@ pub(crate) fn describe<'a>(
         (DATA_VERSION, Some(freshness.data_version.clone())),
         (DATA_COMPLETE_THROUGH, instant(freshness.complete_through)),
         (DATA_STATE_AS_OF, instant(freshness.state_as_of)),
+        (DATA_REPLICA_AS_OF, instant(freshness.replica_as_of)),
         (DATA_WARNINGS, Some(warnings.join(", ")).filter(|text| !text.is_empty())),
     ];
     for (name, value) in headers {

@@ -49,5 +49,6 @@ pub(crate) fn criteria(state: &ApiState) -> Criteria {
         stalled_after: state.health.stalled_after,
         advice: state.error_advice,
         write_trouble: state.writes.trouble(),
+        replica: state.replica.health(),
     }
 }

@@ -20,6 +20,7 @@ use crate::api::state::ForCaller;
 use crate::query::pollers::Poller;
 use crate::query::pollers::service::{DatabaseHealth, InstanceHealth, ServiceProblem};
 use crate::query::readiness::contract_version;
+use crate::query::replication::ReplicaHealth;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -43,6 +44,9 @@ pub(crate) struct Pollers {
     instances: Vec<InstanceHealth>,
     /// The database.
     database: DatabaseHealth,
+    /// The read replica. Absent: none is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<ReplicaHealth>,
     /// One entry for each stream of each source.
     items: Vec<Poller>,
     /// The only sources that the caller's key may see. Absent: all sources.
@@ -117,6 +121,7 @@ pub(crate) async fn list_pollers(
         problems: health.service.problems,
         instances: health.service.instances,
         database: health.service.database,
+        replica: health.service.replica,
         items: health.pollers,
         limited_to_sources,
     };

@@ -25,7 +25,8 @@ pub struct Memory(pub(super) Option<Arc<Inner>>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) version: Version,
+    /// Of the primary, and of the replica: an answer is kept under the version of the database that it was read from.
+    pub(super) versions: [Version; 2],
     pub(super) requests: Cache<RequestKey, Recalled>,
     answers: Cache<String, Arc<Kept>>,
 }
@@ -35,6 +36,9 @@ pub(super) struct Inner {
 pub(super) struct RequestKey {
     /// Version of the data.
     pub(super) version: Arc<str>,
+    /// Commands that the replica held when it was chosen: a version that was asked for before one of them does not
+    /// count after it. `None`: it was read from the primary.
+    pub(super) commands: Option<u64>,
     /// What the caller may see.
     pub(super) view: View,
     /// Path and query.
@@ -91,13 +95,13 @@ impl Memory {
             })
             .time_to_live(Duration::from_mins(1))
             .build();
-        Self(Some(Arc::new(Inner { version: Version::new(max_age), requests, answers })))
+        Self(Some(Arc::new(Inner { versions: [Version::new(max_age), Version::new(max_age)], requests, answers })))
     }
 
     /// Notes that the data may have changed: the version is asked for before the next answer.
     pub fn doubt(&self) {
         if let Some(inner) = &self.0 {
-            inner.version.doubt();
+            inner.versions.iter().for_each(Version::doubt);
         }
     }
 
@@ -111,7 +115,7 @@ impl Memory {
     ) -> Result<Response, ApiError> {
         let Some(inner) = &self.0 else { return compute.await };
         let compute = Box::pin(async { Kept::of(compute.await?).await });
-        let kept = Box::pin(inner.answers.try_get_with(tag.as_str().to_owned(), compute)).await;
+        let kept = Box::pin(inner.answers.try_get_with(tag.key(), compute)).await;
         let kept = kept.map_err(|error| Arc::try_unwrap(error).unwrap_or_else(ApiError::Shared))?;
         let mut response = tag.mark(kept.respond(asked));
         response.extensions_mut().insert(kept);

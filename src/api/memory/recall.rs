@@ -19,6 +19,7 @@ use sqlx::PgPool;
 use crate::api::etag::{Brief, MAX_AGE_SECONDS};
 use crate::api::memory::answers::{Inner, Memory, Recalled, RequestKey, View};
 use crate::api::memory::kept::Kept;
+use crate::api::replica::handle::ReplicaRead;
 use crate::clock::Clock;
 use crate::db::Departures;
 use crate::query::digest::digest;
@@ -34,7 +35,7 @@ const MAX_BODY_BYTES: u64 = 1 << 20;
 pub(crate) struct Recall {
     pub(crate) memory: Memory,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Connections for the version of the data.
+    /// Connections for the version of the data of the primary.
     pub(crate) probes: PgPool,
     pub(crate) departures: Departures,
 }
@@ -54,11 +55,13 @@ pub(crate) async fn recall(Extension(state): Extension<Recall>, request: Request
         return bounded(response, now, until);
     }
     let (wanted, asked) = (wanted(&request), request.headers().clone());
-    let version = if wanted.is_some() { version(&state, &inner).await } else { None };
+    let replica = request.extensions().get::<ReplicaRead>().cloned();
+    let version = if wanted.is_some() { version(&state, &inner, replica.as_ref()).await } else { None };
     let Some((version, (asked_for, accept, view))) = version.zip(wanted) else {
         return bounded(next.run(request).await, now, until);
     };
-    let key = RequestKey { version, view, asked: asked_for, accept };
+    let commands = replica.map(|replica| replica.commands);
+    let key = RequestKey { version, commands, view, asked: asked_for, accept };
     let found = inner.requests.get(&key).await.filter(|found| now < found.until);
     metrics::count_recall(found.is_some());
     if let Some(found) = found {
@@ -96,14 +99,19 @@ fn wanted(request: &Request) -> Option<(String, String, View)> {
 }
 
 /// Returns the version of the data; `None`: the database does not say it now.
-async fn version(state: &Recall, inner: &Inner) -> Option<Arc<str>> {
+async fn version(state: &Recall, inner: &Inner, replica: Option<&ReplicaRead>) -> Option<Arc<str>> {
+    let [of_primary, of_replica] = &inner.versions;
+    let (version, probes) = match replica {
+        Some(replica) => (of_replica, &replica.probes),
+        None => (of_primary, &state.probes),
+    };
     let ask = async {
-        let mut read = pin!(digest(&state.probes));
+        let mut read = pin!(digest(probes));
         let read = tokio::time::timeout(VERSION_WITHIN, read.as_mut()).await;
         // before the statement is dropped
         read.inspect_err(|_| state.departures.note()).ok()?.ok()
     };
-    inner.version.current(ask).await
+    version.current(ask).await
 }
 
 /// Lets callers keep a tagged answer until `until` at most.

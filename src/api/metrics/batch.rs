@@ -1,7 +1,8 @@
 //! `POST /v1/metrics/batch`: several metric queries in one call, answered from one snapshot.
 //!
 //! A query with faults is answered by its problem and costs the others nothing. All queries see the same time and the
-//! same data, so that the panels of a dashboard agree with each other.
+//! same data, so that the panels of a dashboard agree with each other. On a read replica, a query that fails fails them
+//! all: the primary then answers all of them.
 
 use std::sync::Arc;
 
@@ -113,7 +114,10 @@ pub(crate) async fn ask_batch(
     let state = ApiState { clock: Arc::new(FixedClock(now)), ..state };
     let mut parts = Vec::with_capacity(queries.len());
     for (place, query) in queries.iter().enumerate() {
-        parts.push(prepared(&state, query, &format!("/queries/{place}")).await);
+        match prepared(&state, query, &format!("/queries/{place}")).await {
+            Part { question: Err(error), .. } if state.counts_not(&error) => return Err(error),
+            part => parts.push(part),
+        }
     }
     let tag = tag(&parts);
     if let Some(tag) = tag.as_ref().filter(|tag| tag.is_held_by(&headers)) {
@@ -212,6 +216,7 @@ async fn answered(state: &ApiState, parts: Vec<Part>, request_id: &str) -> Resul
             }
         };
         results.push(match answer {
+            Err(error) if state.counts_not(&error) => return Err(error),
             Ok(answer) => BatchResult { id, status: 200, answer: Some(answer), problem: None },
             Err(error) => {
                 let problem = error.of_part(request_id);

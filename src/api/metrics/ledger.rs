@@ -106,7 +106,11 @@ pub(crate) async fn list_ledger(
     }
     let whole = WholeLedger { pool: state.pool, filter, kinds };
     if form != Form::Json && !given.page.is_said() {
-        return Ok(describe(tag.mark(list::whole(form, ledger_columns(zone), whole).await?), &freshness, []));
+        return Ok(describe(
+            tag.mark(list::whole(form, ledger_columns(zone), whole, state.on_replica).await?),
+            &freshness,
+            [],
+        ));
     }
     let items = whole.read(after, page.to_read()).await?;
     let (items, page) = page.cut(items, |last| KeyInRange::of(started, whole.key(last)));
@@ -123,6 +127,10 @@ struct WholeLedger {
 impl Pages for WholeLedger {
     type Item = LedgerLine;
     type Key = LedgerKey;
+
+    fn pool(&mut self) -> &mut PgPool {
+        &mut self.pool
+    }
 
     fn key(&self, item: &LedgerLine) -> LedgerKey {
         (item.started_at, item.session_id, item.minutes_kind.clone())

@@ -194,6 +194,9 @@ fn freshness(understood: &Understood) -> Result<(Freshness, bool), ApiError> {
     let Understood { query, catalog, require_fresh, now, .. } = understood;
     let sources = query.telling(&query.sources(catalog));
     if let Some(limit) = require_fresh {
+        if let Some(at) = catalog.replica_as_of.filter(|at| *now - *at > *limit) {
+            return Err(ApiError::NotFresh(format!("the read replica has come up to {}", at.to_rfc3339())));
+        }
         refuse_if_behind(&sources, query.range, *now, *limit)?;
     }
     let at = |at| Freshness::over(catalog, &sources, Some(query.range), at);

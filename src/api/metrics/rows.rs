@@ -101,7 +101,7 @@ pub(crate) async fn list_rows(
     let freshness = Freshness::over(catalog, &subject.sources, Some(range), now);
     if form != Form::Json && !given.page.is_said() {
         let whole = WholeRows { pool: state.pool, understood, values };
-        return Ok(describe(list::whole(form, columns, whole).await?, &freshness, []));
+        return Ok(describe(list::whole(form, columns, whole, state.on_replica).await?, &freshness, []));
     }
     let after = page.after.as_ref().map(|after| after.row.clone());
     let items = rows(&Snapshot::take(&state.pool).await?, &subject, after, page.to_read(), now).await?;
@@ -120,6 +120,10 @@ struct WholeRows {
 impl Pages for WholeRows {
     type Item = ContributingRow;
     type Key = RowPosition;
+
+    fn pool(&mut self) -> &mut PgPool {
+        &mut self.pool
+    }
 
     fn key(&self, item: &ContributingRow) -> RowPosition {
         item.position.clone()

@@ -8,6 +8,9 @@ use axum::http::StatusCode;
 use crate::query::ReadError;
 use crate::store::StoreError;
 
+/// Code of a query that takes too long.
+pub(crate) const TOO_EXPENSIVE: &str = "query_too_expensive";
+
 /// The messages and the status of an error.
 pub(super) struct ProblemText {
     pub(super) status: StatusCode,
@@ -75,7 +78,7 @@ impl ProblemText {
         match sqlstate.as_deref() {
             Some("57014") => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "query_too_expensive",
+                TOO_EXPENSIVE,
                 "The query takes too long",
                 "Request a shorter range, a coarser granularity or fewer dimensions.",
             )

@@ -187,7 +187,7 @@ pub(crate) async fn list_sessions(
     }
     let columns = session_columns(listing.zone);
     let response = if form != Form::Json && !given.page.is_said() {
-        describe(list::whole(form, columns, listing.whole).await?, &listing.freshness, [])
+        describe(list::whole(form, columns, listing.whole, state.on_replica).await?, &listing.freshness, [])
     } else {
         list::page(form, &columns, &listing.page().await?, &uri)?
     };
@@ -280,6 +280,10 @@ struct WholeList {
 impl Pages for WholeList {
     type Item = Session;
     type Key = SessionKey;
+
+    fn pool(&mut self) -> &mut PgPool {
+        &mut self.pool
+    }
 
     fn key(&self, item: &Session) -> SessionKey {
         self.order.key(item)

@@ -22,6 +22,7 @@ use crate::db::DatabaseTrouble;
 use crate::query::ReadError;
 pub use crate::query::pollers::poller::{FailingReason, Poller, PollerState};
 use crate::query::pollers::service::ServiceHealth;
+use crate::query::replication::ReplicaHealth;
 
 /// The health of polling: what all streams share, and each stream.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Criteria {
     pub advice: fn(&str) -> Option<&'static str>,
     /// Why this process's last write failed.
     pub write_trouble: Option<DatabaseTrouble>,
+    /// The read replica, as this process sees it.
+    pub replica: Option<ReplicaHealth>,
 }
 
 /// Reads of the health of polling, shared by all clones: callers that ask at the same time share a read, so that their
@@ -71,7 +74,7 @@ impl HealthReads {
 pub async fn read(pool: &PgPool, criteria: &Criteria) -> Result<Health, ReadError> {
     let Criteria { now, stalled_after, advice, .. } = *criteria;
     let compared = (!criteria.is_set_by_hand).then_some(now);
-    let service = service::read(pool, compared, criteria.write_trouble).await?;
+    let service = service::read(pool, compared, criteria.write_trouble, criteria.replica).await?;
     let mut pollers = lists::list(pool, now, stalled_after, advice).await?;
     for mut of_sessions in depth::list(pool, now, stalled_after, advice).await? {
         let list = pollers.iter().find(|list| list.source == of_sessions.source);

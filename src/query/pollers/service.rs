@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::db::DatabaseTrouble;
+use crate::query::replication::{ReplicaHealth, ReplicaTrouble};
 use crate::query::{ReadError, reading};
 
 /// Clock skew above this is a problem: proofs are cut to the earlier clock.
@@ -49,7 +50,7 @@ pub struct DatabaseHealth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ServiceProblem {
     /// `no_poller`, `clock_skew`, or a class of the database: `database_read_only`, `database_connections`,
-    /// `database_disk_full` and others.
+    /// `database_disk_full` and others, or of the read replica: `replica_behind` and others.
     pub class: &'static str,
     /// Description.
     pub detail: String,
@@ -64,6 +65,8 @@ pub struct ServiceHealth {
     pub instances: Vec<InstanceHealth>,
     /// The database.
     pub database: DatabaseHealth,
+    /// The read replica, as this process sees it; `None`: none is configured.
+    pub replica: Option<ReplicaHealth>,
     /// The problems; none: all is well.
     pub problems: Vec<ServiceProblem>,
     /// Whether a poller once ran and none is alive.
@@ -76,6 +79,7 @@ pub async fn read(
     pool: &PgPool,
     now: Option<DateTime<Utc>>,
     write_trouble: Option<DatabaseTrouble>,
+    replica: Option<ReplicaHealth>,
 ) -> Result<ServiceHealth, ReadError> {
     let rows = sqlx::query_file!("src/query/pollers/service.sql").fetch_all(pool).await;
     let rows = rows.map_err(reading("the processes of the service"))?;
@@ -124,10 +128,15 @@ pub async fn read(
             is_alive: row.is_alive,
         })
     });
-    Ok(ServiceHealth { instances: instances.collect(), database, problems, lacks_poller })
+    problems.extend(replica.and_then(|replica| replica.trouble).map(ServiceProblem::of_replica));
+    Ok(ServiceHealth { instances: instances.collect(), database, replica, problems, lacks_poller })
 }
 
 impl ServiceProblem {
+    fn of_replica(trouble: ReplicaTrouble) -> Self {
+        Self { class: trouble.class(), detail: trouble.sentence().to_owned(), advice: trouble.advice() }
+    }
+
     fn of_database(trouble: DatabaseTrouble) -> Self {
         Self { class: trouble.class(), detail: trouble.sentence().to_owned(), advice: trouble.advice() }
     }

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use tributary::db::DatabaseTrouble;
+use tributary::query::replication::ReplicaTrouble;
 use tributary_simulator::Platform;
 use tributary_simulator::quirks::Quirks;
 
@@ -125,7 +126,7 @@ fn a23_the_metrics_of_shipped_alerts_exist() {
     // each alert has a section of the runbook, and a case that fires
     let (runbook, cases) = (read("docs/runbook.md"), read("deploy/alerts.tests.yml"));
     let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert_eq!(alerts.len(), 12);
+    assert_eq!(alerts.len(), 13);
     for alert in alerts {
         assert!(runbook.contains(&format!("\n## {alert}\n")), "no section for {alert}");
         assert!(rules.contains(&format!("docs/runbook.md#{}\"", alert.to_lowercase())), "no link to {alert}");
@@ -140,7 +141,16 @@ fn a23_the_metrics_of_shipped_alerts_exist() {
         DatabaseTrouble::Refused,
         DatabaseTrouble::Slow,
     ];
-    for class in troubles.map(DatabaseTrouble::class).into_iter().chain(["no_poller", "clock_skew"]) {
+    let of_replica = [
+        ReplicaTrouble::Unreachable,
+        ReplicaTrouble::NotStandby,
+        ReplicaTrouble::Foreign,
+        ReplicaTrouble::OtherTimeline,
+        ReplicaTrouble::Behind,
+    ];
+    let of_replica = of_replica.map(ReplicaTrouble::class);
+    let classes = troubles.map(DatabaseTrouble::class).into_iter().chain(["no_poller", "clock_skew"]);
+    for class in classes.chain(of_replica) {
         let mut rows = runbook.lines().filter(|line| line.starts_with("| `"));
         assert!(rows.any(|row| row.contains(&format!("`{class}`"))), "no row for {class}");
     }

@@ -264,7 +264,7 @@ fn cluster(folder: &Path, runner: u32) -> String {
     format!("postgres://tributary@localhost/postgres?host={}", home.display())
 }
 
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for base in ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt", "/usr"] {
         let mut versions: Vec<PathBuf> =

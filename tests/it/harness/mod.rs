@@ -7,6 +7,7 @@ pub(crate) mod orphans;
 pub(crate) mod poller_process;
 pub(crate) mod processes;
 pub(crate) mod records;
+pub(crate) mod replica;
 pub(crate) mod round_trips;
 pub(crate) mod router;
 pub(crate) mod serving;
@@ -209,6 +210,8 @@ impl World {
             access_policy: Arc::new(policy),
             caller: tributary::api::access::caller::Caller::default(),
             pool: self.db.pool.clone(),
+            replica: tributary::api::replica::handle::Replica::none(),
+            on_replica: None,
             probes: self.db.pool.clone(),
             departures: tributary::db::Departures::default(),
             writes: tributary::db::WriteState::default(),

@@ -181,6 +181,8 @@ impl Api {
 pub(crate) fn state(pool: PgPool, toml: &str, memory: Memory, clock: Arc<SettableClock>) -> ApiState {
     let server = tributary::app::parse_config(toml, &BTreeMap::new()).expect("a configuration").server;
     ApiState {
+        replica: tributary::api::replica::handle::Replica::none(),
+        on_replica: None,
         probes: pool.clone(),
         pool: pool.clone(),
         access_policy: Arc::new(AccessPolicy::new(&server, &pool, clock.clone())),
