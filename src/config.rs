@@ -65,6 +65,8 @@ pub struct DatabaseConfig {
     pub audit_retention_days: u32,
     /// `pooler = "transaction"`: the address is that of a pooler that switches connections between transactions.
     pub has_transaction_pooler: bool,
+    /// `engine = "citus"`: the server is the coordinator of a Citus cluster.
+    pub is_citus: bool,
 }
 
 /// `[polling]`
@@ -167,6 +169,10 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
         let remedy = "write \"transaction\" for a pooler in transaction mode, \"none\" otherwise";
         section.fault(faults, "pooler", &problem, remedy);
     }
+    let engine = section.text("engine", faults).unwrap_or_else(|| "postgres".to_owned());
+    if !["postgres", "citus"].contains(&engine.as_str()) {
+        section.fault(faults, "engine", &format!("there is no engine `{engine}`"), "write \"postgres\" or \"citus\"");
+    }
     section.finish(faults);
     DatabaseConfig {
         url: url.map(SecretString::from),
@@ -175,6 +181,7 @@ fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<Conf
         journal_retention_days: u32::try_from(journal_days).unwrap_or(90),
         audit_retention_days: u32::try_from(audit_days).unwrap_or(365),
         has_transaction_pooler: pooler == "transaction",
+        is_citus: engine == "citus",
     }
 }
 
