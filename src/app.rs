@@ -46,7 +46,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, ConfigInput, ProviderDefaults};
 use crate::connector::ProviderEntry;
-use crate::db::{self, Purpose, Route, WriteState};
+use crate::db::{self, Engine, Purpose, Route, WriteState};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
 use crate::providers;
@@ -168,7 +168,8 @@ impl App {
 
     /// Brings the database to this version: its schema, and the list of metrics that analysts read there.
     pub async fn migrate(&self, pool: &PgPool) -> anyhow::Result<()> {
-        db::migrate(pool).await?;
+        let engine = if self.config.database.is_citus { Engine::Citus } else { Engine::Postgres };
+        db::migrate(pool, engine).await?;
         publish::write_definitions(pool, self.clock.now()).await?;
         publish::write_functions(pool).await?;
         Ok(())

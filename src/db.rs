@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 
 pub use self::changes::{follow_changes, notify_of_change, notify_of_command};
 pub use self::departures::Departures;
+pub use self::engine::Engine;
 pub use self::error::MigrationError;
 pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations, schema_version};
 pub use self::trouble::{DatabaseTrouble, WriteState};
@@ -19,6 +20,7 @@ pub use self::views::{VIEWS, View};
 
 mod changes;
 mod departures;
+mod engine;
 mod error;
 mod lock;
 mod migration;

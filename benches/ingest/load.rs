@@ -65,7 +65,7 @@ impl Load {
         sqlx::query("drop database if exists tributary with (force)").execute(&outside).await?;
         server.create_database().await?;
         let pool = PgPoolOptions::new().max_connections(2).connect_with(options.clone()).await?;
-        tributary::db::migrate(&pool).await?;
+        tributary::db::migrate(&pool, tributary::db::Engine::Postgres).await?;
         // the clock stands still, so that the second poll reads the same records
         #[expect(clippy::disallowed_methods, reason = "a bench begins now")]
         let clock: Arc<dyn Clock> = Arc::new(SettableClock::at(chrono::Utc::now()));

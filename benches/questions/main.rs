@@ -85,7 +85,7 @@ async fn measure(
     // as the service connects, but without a statement timeout: a slow query is measured to its end
     let options = server.connect_options().options([("jit", "off")]);
     let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await?;
-    db::migrate(&pool).await?;
+    db::migrate(&pool, db::Engine::Postgres).await?;
     build(&pool, *sessions).await?;
     println!("{:<52} {:>9} {:>9} {:>7}", "median, ms", "API", "by hand", "ratio");
     let router = router(&pool, Memory::off())?;

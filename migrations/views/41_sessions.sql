@@ -84,16 +84,15 @@ select s.started_at::timestamptz as started_at,
        analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
                                     rk.live_participants, now()) as effective_ended_at,
        case when s.session_kind = 'chat' then
-         (select case when steps.human_steps = '{}' then null
-                      when kv.skill_type = any(steps.human_steps)
-                        or exists (select from core.trail_steps t
-                                    where t.source_id = s.source_id and t.session_id = s.session_id
-                                      and t.step_type = any(steps.human_steps))
-                        or exists (select from core.messages m
-                                    where m.source_id = s.source_id and m.session_id = s.session_id
-                                      and m.provider_origin = any(steps.human_steps)) then true
-                      when kv.trail_length is not null then false end
-            from core.sources steps where steps.source_id = s.source_id) end as is_handed_off,
+         case when src.human_steps = '{}' then null
+              when kv.skill_type = any(src.human_steps)
+                or exists (select from core.trail_steps t
+                            where t.source_id = s.source_id and t.session_id = s.session_id
+                              and t.step_type = any(src.human_steps))
+                or exists (select from core.messages m
+                            where m.source_id = s.source_id and m.session_id = s.session_id
+                              and m.provider_origin = any(src.human_steps)) then true
+              when kv.trail_length is not null then false end end as is_handed_off,
        analytics.is_counted(s.parent_provider_session_id is not null, s.is_deleted_at_provider) as is_counted,
        c.changed_at::timestamptz as changed_at, stats.untimed_message_count
   from core.sessions s

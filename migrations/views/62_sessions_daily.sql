@@ -2,9 +2,9 @@
 -- reads these days alone.
 create or replace view analytics.sessions_daily as
 select days.day_start, analytics.local_date(days.day_start, 'UTC') as day, d.*
-  from (select generate_series(date_trunc('day', min(s.started_at), 'UTC'), max(s.started_at), interval '24 hours')
-                 as day_start
-          from core.sessions s) days
+  from (select date_trunc('day', min(s.started_at), 'UTC') as first, max(s.started_at)::timestamptz as last
+          from core.sessions s) range
+ cross join lateral generate_series(range.first, range.last, interval '24 hours') days (day_start)
  cross join lateral analytics.sessions_between(days.day_start, days.day_start + interval '24 hours') d;
 
 comment on view analytics.sessions_daily is

@@ -28,6 +28,8 @@ pub struct DatabaseConfig {
     pub audit_retention_days: u32,
     /// `pooler = "transaction"`: the address is that of a pooler that switches connections between transactions.
     pub has_transaction_pooler: bool,
+    /// `engine = "citus"`: the server is the coordinator of a Citus cluster.
+    pub is_citus: bool,
 }
 
 /// Reads the section.
@@ -52,6 +54,10 @@ pub(super) fn database(mut section: Section, input: &ConfigInput<'_>, faults: &m
         let remedy = "write \"transaction\" for a pooler in transaction mode, \"none\" otherwise";
         section.fault(faults, "pooler", &problem, remedy);
     }
+    let engine = section.text("engine", faults).unwrap_or_else(|| "postgres".to_owned());
+    if !["postgres", "citus"].contains(&engine.as_str()) {
+        section.fault(faults, "engine", &format!("there is no engine `{engine}`"), "write \"postgres\" or \"citus\"");
+    }
     section.finish(faults);
     DatabaseConfig {
         url,
@@ -62,6 +68,7 @@ pub(super) fn database(mut section: Section, input: &ConfigInput<'_>, faults: &m
         journal_retention_days: u32::try_from(journal_days).unwrap_or(90),
         audit_retention_days: u32::try_from(audit_days).unwrap_or(365),
         has_transaction_pooler: pooler == "transaction",
+        is_citus: engine == "citus",
     }
 }
 

@@ -35,6 +35,12 @@ pub enum MigrationError {
         /// The number of the migration.
         version: i64,
     },
+    /// The configuration names Citus, and the database lacks its extension.
+    #[error(
+        "database.engine is \"citus\", and the database has no extension citus: \
+         `create extension citus` on each node, then citus_set_coordinator_host and citus_add_node"
+    )]
+    NoCitus,
     /// Another process holds the migration lock.
     #[error(
         "the migration lock of the database is held by {holders}; gave up after {} s: \

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
+use crate::db::engine::Engine;
 use crate::db::error::MigrationError;
 use crate::db::lock::MigrationLock;
 use crate::db::views::{self, VIEWS};
@@ -33,12 +34,12 @@ pub async fn pending_migrations(pool: &PgPool) -> Result<usize, MigrationError> 
 }
 
 /// Migrates the schema to this version. Takes a lock, so that several instances may start at once.
-pub async fn migrate(pool: &PgPool) -> Result<(), MigrationError> {
-    migrate_within(pool, WAIT_LIMIT).await
+pub async fn migrate(pool: &PgPool, engine: Engine) -> Result<(), MigrationError> {
+    migrate_within(pool, engine, WAIT_LIMIT).await
 }
 
 /// Migrates like [`migrate`], with another limit for each wait.
-pub async fn migrate_within(pool: &PgPool, limit: Duration) -> Result<(), MigrationError> {
+pub async fn migrate_within(pool: &PgPool, engine: Engine, limit: Duration) -> Result<(), MigrationError> {
     // separate connections: the pool may have only one, and a migration may take longer than any poll
     let options = (*pool.connect_options()).clone();
     let options = match options.get_options() {
@@ -54,7 +55,8 @@ pub async fn migrate_within(pool: &PgPool, limit: Duration) -> Result<(), Migrat
     // it would take an advisory lock of the session
     migrator.set_locking(false);
     migrator.run(&mut connection).await?;
-    views::replace_changed(&mut connection, limit).await?;
+    engine.distribute(&mut connection).await?;
+    views::replace_changed(&mut connection, engine, limit).await?;
     connection.close().await?;
     lock.release().await?;
     Ok(())

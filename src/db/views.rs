@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::Instant;
 
+use crate::db::engine::Engine;
 use crate::db::error::MigrationError;
 use crate::db::lock::{code, readers};
 
@@ -47,6 +48,11 @@ impl View {
         format!("analytics.{name}")
     }
 
+    /// Whether it reads tables. Files below 20 hold functions of their arguments alone.
+    fn reads_tables(&self) -> bool {
+        self.name >= "20"
+    }
+
     fn error(&self, source: sqlx::Error) -> MigrationError {
         match code(&source).as_deref() {
             // invalid_table_definition and invalid_function_definition
@@ -65,10 +71,14 @@ pub(super) async fn changed(connection: &mut PgConnection) -> Result<Vec<&'stati
 }
 
 /// Replaces the views whose text changed, in one transaction; waits for sessions that use one for `limit` at most.
-pub(super) async fn replace_changed(connection: &mut PgConnection, limit: Duration) -> Result<(), MigrationError> {
+pub(super) async fn replace_changed(
+    connection: &mut PgConnection,
+    engine: Engine,
+    limit: Duration,
+) -> Result<(), MigrationError> {
     let changed = changed(connection).await?;
     let started = Instant::now();
-    while let Err(error) = replace(connection, &changed, limit.min(LOCK_TIMEOUT)).await {
+    while let Err(error) = replace(connection, engine, &changed, limit.min(LOCK_TIMEOUT)).await {
         let MigrationError::View { source, .. } = &error else { return Err(error) };
         if code(source).as_deref() != Some("55P03") {
             return Err(error);
@@ -86,6 +96,7 @@ pub(super) async fn replace_changed(connection: &mut PgConnection, limit: Durati
 
 async fn replace(
     connection: &mut PgConnection,
+    engine: Engine,
     changed: &[&'static View],
     lock_timeout: Duration,
 ) -> Result<(), MigrationError> {
@@ -98,7 +109,13 @@ async fn replace(
         .execute(&mut *transaction)
         .await?;
     for view in changed {
-        sqlx::raw_sql(view.text).execute(&mut *transaction).await.map_err(|source| view.error(source))?;
+        engine.keep_on_coordinator(&mut transaction, view.reads_tables()).await?;
+        // the text is that of a file
+        let text = if view.reads_tables() { engine.adapted(view.text) } else { view.text.into() };
+        sqlx::raw_sql(AssertSqlSafe(text.as_ref()))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| view.error(source))?;
         sqlx::query(
             "insert into ingest.view_versions (view_name, text_hash) values ($1, $2)
              on conflict (view_name) do update set text_hash = excluded.text_hash, replaced_at = excluded.replaced_at",

@@ -22,7 +22,7 @@ use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{self, App};
 use crate::clock::{Clock, Dice, SystemClock};
-use crate::db::{self, Purpose, Route};
+use crate::db::{self, Engine, Purpose, Route};
 use crate::demo::display::Display;
 use crate::demo::simulate::{API_KEY, Providers};
 use crate::embedded::{self, Build, FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
@@ -118,7 +118,7 @@ impl Home {
             Self::Given { options, .. } => PgConnectOptions::clone(options),
         };
         let pool = db::connect(options.clone(), Route::Direct, Purpose::Poll, 2).await?;
-        db::migrate(&pool).await?;
+        db::migrate(&pool, Engine::Postgres).await?;
         let others = source::slugs(&pool).await?.into_iter().find(|slug| !slug.ends_with("-demo"));
         if let Some(other) = others {
             bail!(

@@ -162,7 +162,7 @@ impl Session {
     }
 
     /// Returns the stored state once `newer` follows this: an older record changes nothing, a partial one adds
-    /// its data as `session_upsert.sql` does, and data that a record did not carry stays.
+    /// its data as `session_upsert/partial.sql` does, and data that a record did not carry stays.
     #[must_use]
     pub fn followed_by(self, newer: Self) -> Self {
         if newer.is_older_than(&self) {
@@ -182,8 +182,8 @@ impl Session {
         Self { messages: newer.messages.or(self.messages), trail: newer.trail.or(self.trail), ..newer }
     }
 
-    /// The same rule stands in `session_upsert.sql`: a save merges into the stored row within one statement, so that no
-    /// concurrent writer comes between, and a replay merges all versions before any of them is stored.
+    /// The same rule stands in `session_upsert/partial.sql`: a save merges into the stored row within one statement, so
+    /// that no concurrent writer comes between, and a replay merges all versions before any of them is stored.
     fn with_part(self, part: Self) -> Self {
         // an end belongs to its duration, and an open session has no end
         let is_open = part.state == SessionState::Open;

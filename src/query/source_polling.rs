@@ -119,12 +119,13 @@ pub async fn rings(pool: &PgPool, now: DateTime<Utc>) -> Result<BTreeMap<i32, Ve
     let rows = sqlx::query!(
         r#"select src.source_id, src.history_from as "history_from: DateTime<Utc>", names.ring as "ring!",
                   r.finished_at as "finished_at?: DateTime<Utc>", r.pass_started_at as "started_at?: DateTime<Utc>",
-                  (select min(s.created_at::timestamptz) from core.sessions s
-                    where s.source_id = src.source_id and s.session_state in ('live', 'open', 'unknown')
-                      and not s.is_deleted_at_provider) as oldest_open
+                  unsettled.oldest as "oldest_open?: DateTime<Utc>"
              from core.sources src
             cross join unnest($2::text[]) with ordinality names(ring, number)
              left join ingest.rings r on r.source_id = src.source_id and r.stream = $1 and r.ring = names.ring
+             left join (select s.source_id, min(s.created_at::timestamptz) as oldest from core.sessions s
+                         where s.session_state in ('live', 'open', 'unknown') and not s.is_deleted_at_provider
+                         group by s.source_id) unsettled on unsettled.source_id = src.source_id
             where not exists (select from ingest.source_facts f
                                where f.source_id = src.source_id and f.name = 'filter_meaning' and f.value = 'updated')
             order by names.number"#,

@@ -25,8 +25,11 @@ pub async fn list(pool: &PgPool) -> Result<Vec<StoredSource>, ReadError> {
     sqlx::query_as!(
         StoredSource,
         r#"select src.source_slug as source, src.provider, src.account_ref, src.is_enabled,
-                  (select count(*) from core.sessions s where s.source_id = src.source_id) as "session_count!"
-             from core.sources src order by src.source_slug"#,
+                  coalesce(stored.session_count, 0) as "session_count!"
+             from core.sources src
+             left join (select s.source_id, count(*) as session_count from core.sessions s group by s.source_id) stored
+               on stored.source_id = src.source_id
+            order by src.source_slug"#,
     )
     .fetch_all(pool)
     .await

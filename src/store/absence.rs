@@ -5,7 +5,7 @@
 //! from a stale cache. Any record of the session, even a reject, restores it. The caller decides which sessions are
 //! missing; nothing is written where there are none.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use sqlx::{PgConnection, PgPool};
 
@@ -13,8 +13,6 @@ use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::time::Window;
 use crate::store::{StoreError, StreamKey};
 
-/// Two readings closer together than this count as one.
-pub const APART: TimeDelta = TimeDelta::minutes(5);
 /// Up to this many missing sessions in one reading are always accepted,
 const MISSING_BORNE: usize = 10;
 /// and more than this many never.
@@ -92,7 +90,8 @@ pub(super) async fn sight(
            on conflict (source_id, provider_session_id) do update
               set last_missed_at = excluded.last_missed_at, last_missed_run_id = excluded.last_missed_run_id,
                   missed_count = a.missed_count + 1,
-                  deleted_at = case when excluded.last_missed_at - a.first_missed_at >= make_interval(secs => $5)
+                  -- two readings closer together than five minutes count as one
+                  deleted_at = case when excluded.last_missed_at - a.first_missed_at >= interval '5 minutes'
                                     then excluded.last_missed_at end
             where a.deleted_at is null and a.last_missed_run_id <> excluded.last_missed_run_id
         returning a.provider_session_id, a.deleted_at is not null as "is_gone!""#,
@@ -100,7 +99,6 @@ pub(super) async fn sight(
         &ids as &[&str],
         now,
         run_id,
-        APART.as_seconds_f64(),
     )
     .fetch_all(tx)
     .await

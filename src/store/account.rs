@@ -19,11 +19,12 @@ pub struct Shared {
 /// one holds fewer than `few`.
 pub async fn may_be_another(pool: &PgPool, source_id: SourceId, few: i64) -> Result<bool, StoreError> {
     sqlx::query_scalar!(
-        r#"select exists (select from core.sources own
-                            join core.sources other on other.provider = own.provider and other.source_id <> $1
-                           where own.source_id = $1
-                             and exists (select from core.sessions s where s.source_id = other.source_id))
-                  and (select count(*) from (select from core.sessions s where s.source_id = $1 limit $2) own) < $2
+        r#"select exists (select 1 from core.sessions s
+                           where s.source_id = any(array(
+                                 select other.source_id from core.sources own
+                                   join core.sources other on other.provider = own.provider and other.source_id <> $1
+                                  where own.source_id = $1)))
+                  and (select count(*) from (select 1 from core.sessions s where s.source_id = $1 limit $2) own) < $2
                   as "may_be!""#,
         source_id.0,
         few,

@@ -89,7 +89,7 @@ pub async fn receive(pool: &PgPool, hint: &NewHint<'_>) -> Result<Received, Stor
              values ($1, $2, $3, $4, $5)
              on conflict (source_id, provider_session_id) do update
             set due_at = least(h.due_at, excluded.due_at), hinted_at = excluded.hinted_at, attempts = 0,
-                streams = array(select distinct unnest(h.streams || excluded.streams))",
+                streams = case when h.streams @> excluded.streams then h.streams else h.streams || excluded.streams end",
             source_id,
             session.as_str(),
             hint.due_at,

@@ -79,8 +79,11 @@ pub async fn claim(
     let mut tx = pool.begin().await.map_err(&failed)?;
     sqlx::query(LOCK_TIMEOUT).execute(&mut *tx).await.map_err(&failed)?;
     let granted = sqlx::query!(
+        // a volatile function is not allowed in an update of a table that Citus knows
         r#"with free as (
-           select source_id, stream from ingest.streams
+           select source_id, stream, gen_random_uuid() as token,
+                  clock_timestamp() + make_interval(secs => $4) as until
+             from ingest.streams
             where source_id = $1 and stream = $2
               and (lease_until is null or lease_until <= now())
               and not exists (select from ingest.controls c
@@ -91,8 +94,8 @@ pub async fn claim(
                                where c.source_id = $1 and c.stream = $2 and c.due_at is not null))
               for no key update)
            update ingest.streams s
-              set fence = fence + 1, lease_token = gen_random_uuid(), lease_owner = $3,
-                  lease_until = clock_timestamp() + make_interval(secs => $4)
+              set fence = fence + 1, lease_token = free.token, lease_owner = $3,
+                  lease_until = free.until
              from free
             where s.source_id = free.source_id and s.stream = free.stream
         returning fence, lease_token as "token!""#,
@@ -147,7 +150,7 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
 pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> {
     let asked_at = Instant::now();
     let renewed = sqlx::query!(
-        "update ingest.streams set lease_until = clock_timestamp() + make_interval(secs => $5)
+        "update ingest.streams set lease_until = statement_timestamp() + make_interval(secs => $5)
           where source_id = $1 and stream = $2 and lease_token = $3 and fence = $4",
         lease.source_id.0,
         lease.stream.as_str(),

@@ -56,7 +56,9 @@ pub struct Pruned {
 pub async fn prune(pool: &PgPool, cutoffs: &Cutoffs, is_stopped: impl Fn() -> bool) -> Result<Pruned, StoreError> {
     let mut pruned = Pruned::default();
     if let Some(before) = cutoffs.raw_before {
-        pruned.raw_records = batches(&is_stopped, || raw_records(pool, before)).await?;
+        for source_id in source_ids(pool).await? {
+            pruned.raw_records += batches(&is_stopped, || raw_records(pool, source_id, before)).await?;
+        }
     }
     pruned.runs = batches(&is_stopped, || runs(pool, cutoffs.journals_before)).await?;
     pruned.actions = batches(&is_stopped, || actions(pool, cutoffs.journals_before)).await?;
@@ -92,13 +94,18 @@ macro_rules! removal {
     };
 }
 
-removal!(
-    raw_records,
-    "removing old raw records",
-    "with old as (
-         select r.source_id, r.stream, r.provider_record_id, r.content_hash
+async fn source_ids(pool: &PgPool) -> Result<Vec<i32>, StoreError> {
+    let ids = sqlx::query_scalar!("select source_id from core.sources order by source_id").fetch_all(pool).await;
+    ids.map_err(StoreError::doing("removing old raw records"))
+}
+
+/// Removes a batch of one source: rows of one node can be locked.
+async fn raw_records(pool: &PgPool, source_id: i32, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let removed = sqlx::query!(
+        "with old as (
+         select r.stream, r.provider_record_id, r.content_hash
            from ingest.raw_records r
-          where r.last_fetched_at < $1
+          where r.source_id = $3 and r.last_fetched_at < $1
             and exists (select from ingest.raw_records o
                          where o.source_id = r.source_id and o.stream = r.stream
                            and o.provider_record_id = r.provider_record_id
@@ -110,9 +117,17 @@ removal!(
           limit $2
             for update of r skip locked)
      delete from ingest.raw_records r using old
-      where r.source_id = old.source_id and r.stream = old.stream
-        and r.provider_record_id = old.provider_record_id and r.content_hash = old.content_hash"
-);
+      where r.source_id = $3 and r.stream = old.stream
+        and r.provider_record_id = old.provider_record_id and r.content_hash = old.content_hash",
+        before,
+        BATCH,
+        source_id,
+    )
+    .execute(pool)
+    .await
+    .map_err(StoreError::doing("removing old raw records"))?;
+    Ok(removed.rows_affected())
+}
 
 removal!(
     runs,

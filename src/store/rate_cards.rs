@@ -47,17 +47,17 @@ pub async fn replace(pool: &PgPool, wish: &Operation<'_>, cards: &[RateCard]) ->
     .map_err(&failed)?;
     // cards that are still valid are in the new set, and no two of it price the same
     let added = sqlx::query_scalar!(
-        "insert into core.rate_cards (source_id, scenario, unit, unit_price, currency, preset_pattern, rounding,
+        "with wanted as materialized (
+             select * from jsonb_to_recordset($1)
+                as w (source_id int, scenario text, unit text, unit_price numeric, currency text, preset_pattern text,
+                      rounding text, step_minutes int, valid_from timestamptz, valid_to timestamptz))
+         insert into core.rate_cards (source_id, scenario, unit, unit_price, currency, preset_pattern, rounding,
                                       step_minutes, valid_from, valid_to, recorded_at)
          select w.*, $2
-           from jsonb_to_recordset($1)
-             as w (source_id int, scenario text, unit text, unit_price numeric, currency text, preset_pattern text,
-                   rounding text, step_minutes int, valid_from timestamptz, valid_to timestamptz)
-          where not exists (
-                select from core.rate_cards c
-                 where c.replaced_at is null
-                   and (w.source_id, w.scenario, w.unit, w.preset_pattern, w.valid_from)
-                     = (c.source_id, c.scenario, c.unit, c.preset_pattern, c.valid_from::timestamptz))
+           from wanted w
+          where (w.source_id, w.scenario, w.unit, w.preset_pattern, w.valid_from) not in (
+                select c.source_id, c.scenario, c.unit, c.preset_pattern, c.valid_from::timestamptz
+                  from core.rate_cards c where c.replaced_at is null)
          returning source_id",
         wanted,
         wish.now,

@@ -135,16 +135,27 @@ pub(super) async fn close(
     finish: &Finish,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let failed = StoreError::doing("ending a run");
     let (class, detail) = finish.outcome.error.clone().unzip();
     let Tally { page_count, progress } = finish.tally;
+    // a statement of its own: Citus changes no table of the coordinator by one that is on each node
+    let complete_through = sqlx::query_scalar!(
+        "select f.complete_through
+           from ingest.runs r
+           join analytics.stream_freshness f on f.source_id = r.source_id and f.stream = r.stream
+          where r.run_id = $1",
+        run_id,
+    )
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(&failed)?
+    .flatten();
     sqlx::query!(
         "update ingest.runs r
             set finished_at = $2, heartbeat_at = $2, verdict = $3, reason = $4, error_class = $5, error_detail = $6,
                 provider_total = $7, distinct_count = $8, page_count = $9, record_count = $10, inserted_count = $11,
                 updated_count = $12, unchanged_count = $13, rejected_count = $14,
-                complete_through = (select f.complete_through from analytics.stream_freshness f
-                                      join core.sources s on s.source_slug = f.source
-                                     where s.source_id = r.source_id and f.stream = r.stream)
+                complete_through = $15
           where run_id = $1",
         run_id,
         now,
@@ -160,10 +171,11 @@ pub(super) async fn close(
         progress.updated_count,
         progress.unchanged_count,
         progress.rejected_count,
+        complete_through,
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("ending a run"))?;
+    .map_err(&failed)?;
     Ok(())
 }
 

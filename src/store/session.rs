@@ -51,41 +51,49 @@ async fn write(
         return Ok(HashMap::new());
     }
     let of = Columns { records };
-    let rows = sqlx::query_file!(
-        "src/store/session_upsert.sql",
-        source_id.0,
-        &of.text(|s| s.provider_session_id.as_str()) as &[&str],
-        &of.text(|s| s.kind.as_str()) as &[&str],
-        &of.optional(|s| s.provider_status.as_deref()) as &[Option<&str>],
-        &of.text(|s| s.state.as_str()) as &[&str],
-        &of.text(|s| s.outcome.as_str()) as &[&str],
-        &of.any(|s| s.is_flagged_unresolved) as &[Option<bool>],
-        &of.optional(|s| s.channel.as_deref()) as &[Option<&str>],
-        &records.iter().map(|r| r.person_id.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
-        &of.optional(|s| s.parent_provider_session_id.as_deref()) as &[Option<&str>],
-        &of.optional(|s| s.group_key.as_deref()) as &[Option<&str>],
-        &of.any(|s| s.created_at),
-        &of.any(|s| s.started_at),
-        &of.any(|s| s.ended_at) as &[Option<DateTime<Utc>>],
-        &of.optional(|s| s.ended_at_source.map(crate::model::session::EndSource::as_str)) as &[Option<&str>],
-        &of.any(|s| s.completed_at) as &[Option<DateTime<Utc>>],
-        &of.any(|s| s.last_activity_at) as &[Option<DateTime<Utc>>],
-        &of.any(|s| s.duration_seconds) as &[Option<rust_decimal::Decimal>],
-        &of.any(|s| s.provider_minutes) as &[Option<rust_decimal::Decimal>],
-        &of.any(|s| s.max_concurrent_participants) as &[Option<i32>],
-        &of.any(|s| s.provider_updated_at) as &[Option<DateTime<Utc>>],
-        &records.iter().map(|r| &r.row_hash[..]).collect::<Vec<_>>() as &[&[u8]],
-        now,
-        &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
-        scope != Scope::Full,
-        fetched_at,
-        i16::from(MAPPING_VERSION),
-        scope == Scope::Lacking,
-    )
-    .fetch_all(tx)
-    .await
-    .map_err(StoreError::doing("writing sessions"))?;
-    Ok(rows.into_iter().map(|row| (row.provider_session_id, row.session_id)).collect())
+    // Citus passes no parameter to what an insert does with stored rows: hence a statement for each scope
+    macro_rules! upsert {
+        ($file:literal) => {{
+            let rows = sqlx::query_file!(
+                $file,
+                source_id.0,
+                &of.text(|s| s.provider_session_id.as_str()) as &[&str],
+                &of.text(|s| s.kind.as_str()) as &[&str],
+                &of.optional(|s| s.provider_status.as_deref()) as &[Option<&str>],
+                &of.text(|s| s.state.as_str()) as &[&str],
+                &of.text(|s| s.outcome.as_str()) as &[&str],
+                &of.any(|s| s.is_flagged_unresolved) as &[Option<bool>],
+                &of.optional(|s| s.channel.as_deref()) as &[Option<&str>],
+                &records.iter().map(|r| r.person_id.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+                &of.optional(|s| s.parent_provider_session_id.as_deref()) as &[Option<&str>],
+                &of.optional(|s| s.group_key.as_deref()) as &[Option<&str>],
+                &of.any(|s| s.created_at),
+                &of.any(|s| s.started_at),
+                &of.any(|s| s.ended_at) as &[Option<DateTime<Utc>>],
+                &of.optional(|s| s.ended_at_source.map(crate::model::session::EndSource::as_str)) as &[Option<&str>],
+                &of.any(|s| s.completed_at) as &[Option<DateTime<Utc>>],
+                &of.any(|s| s.last_activity_at) as &[Option<DateTime<Utc>>],
+                &of.any(|s| s.duration_seconds) as &[Option<rust_decimal::Decimal>],
+                &of.any(|s| s.provider_minutes) as &[Option<rust_decimal::Decimal>],
+                &of.any(|s| s.max_concurrent_participants) as &[Option<i32>],
+                &of.any(|s| s.provider_updated_at) as &[Option<DateTime<Utc>>],
+                &records.iter().map(|r| &r.row_hash[..]).collect::<Vec<_>>() as &[&[u8]],
+                now,
+                &records.iter().map(|r| &r.raw_hash[..]).collect::<Vec<_>>() as &[&[u8]],
+                fetched_at,
+                i16::from(MAPPING_VERSION),
+            )
+            .fetch_all(tx)
+            .await
+            .map_err(StoreError::doing("writing sessions"))?;
+            Ok(rows.into_iter().map(|row| (row.provider_session_id, row.session_id)).collect())
+        }};
+    }
+    match scope {
+        Scope::Full => upsert!("src/store/session_upsert/full.sql"),
+        Scope::Partial => upsert!("src/store/session_upsert/partial.sql"),
+        Scope::Lacking => upsert!("src/store/session_upsert/lacking.sql"),
+    }
 }
 
 /// Removes sessions with all their data. No foreign key or trigger could cascade this, since a distributed engine

@@ -40,10 +40,10 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
                                         message_support, history_from, schedule, session_kinds, session_streams,
                                         human_steps, credential_fingerprint, stale_after_seconds,
                                         content_retention_days, is_enabled, pseudonym_slug)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true,
-                 -- a source that got another name keeps its pseudonyms; they must not be those of another account
-                 (select case when count(*) = 0 then $1 else $1 || '#' || gen_random_uuid() end
-                    from core.sources other where other.pseudonym_slug = $1))
+         -- a source that got another name keeps its pseudonyms; they must not be those of another account
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, true,
+                case when count(*) = 0 then $1 else $1 || '#' || gen_random_uuid() end
+           from core.sources other where other.pseudonym_slug = $1
          on conflict (source_slug) do update
             set provider = excluded.provider, account_ref = excluded.account_ref,
                 minutes_basis = excluded.minutes_basis, has_outcomes = excluded.has_outcomes,
@@ -144,18 +144,36 @@ pub struct StoredAccount {
 
 /// Returns the accounts with stored data, configured or not.
 pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
-    sqlx::query_as!(
-        StoredAccount,
-        r#"select source_slug as slug, provider, account_ref, credential_fingerprint, has_sessions as "has_sessions!"
-             from core.sources s
-            cross join lateral (select exists (select from core.sessions c where c.source_id = s.source_id)
-                                       as has_sessions) held
-            where has_sessions or exists (select from ingest.windows w where w.source_id = s.source_id)
-            order by source_slug"#,
+    let failed = StoreError::doing("reading which accounts are stored");
+    let sources = sqlx::query!(
+        r#"select source_id, source_slug, provider, account_ref, credential_fingerprint,
+                  exists (select from ingest.windows w where w.source_id = s.source_id) as "has_windows!"
+             from core.sources s order by source_slug"#,
     )
     .fetch_all(pool)
     .await
-    .map_err(StoreError::doing("reading which accounts are stored"))
+    .map_err(&failed)?;
+    let mut accounts = Vec::new();
+    for source in sources {
+        // a statement of its own, since Citus looks for sessions of one source alone or counts those of all
+        let has_sessions = sqlx::query_scalar!(
+            r#"select exists (select from core.sessions where source_id = $1) as "is_so!""#,
+            source.source_id,
+        )
+        .fetch_one(pool)
+        .await
+        .map_err(&failed)?;
+        if has_sessions || source.has_windows {
+            accounts.push(StoredAccount {
+                slug: source.source_slug,
+                provider: source.provider,
+                account_ref: source.account_ref,
+                credential_fingerprint: source.credential_fingerprint,
+                has_sessions,
+            });
+        }
+    }
+    Ok(accounts)
 }
 
 /// Returns the slug used for pseudonyms of a source.

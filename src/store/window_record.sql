@@ -30,7 +30,7 @@ with merged as (
       from (select part.at, unnest(range_agg(piece)) as range
               from part, unnest(part.ranges) piece group by part.at) stretch
 ), noted as (
-    select ingest.note_changes($1, array[$2], '{}', $12, $13) where $11
+    select 1 from ingest.note_changes($1, array[$2], '{}', $12, $13) where $11
 )
 insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, provider_total,
                             distinct_count, run_id, checked_at)

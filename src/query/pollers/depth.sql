@@ -1,3 +1,27 @@
+with -- the tasks are counted once for all streams: an engine that distributes them joins no stream to its tasks
+tasks as materialized (
+    select t.source_id, t.stream, t.state, t.reason, count(*) as n, count(*) - count(t.next_try_at) as settled,
+           count(*) filter (where t.next_try_at <= $1) as due,
+           min(t.next_try_at) as next_try_at,
+           count(*) filter (where t.last_attempt_at >= $2) as tried,
+           count(*) filter (where t.last_attempt_at >= $2 and t.next_try_at is null) as tried_and_settled
+      from ingest.artifact_tasks t
+     -- the predicate of the index
+     where t.state is not null
+     group by t.source_id, t.stream, t.state, t.reason
+), owed_tasks as materialized (
+    select t.source_id, t.stream, coalesce(t.reason, 'unknown') as class, t.next_try_at, t.owed_since
+      from ingest.artifact_tasks t where t.owed_since is not null
+), expiring as materialized (
+    select t.source_id, t.stream,
+           count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 hour') as in_an_hour,
+           count(*) filter (where t.expires_at <= $1::timestamptz + interval '6 hours') as in_six_hours,
+           count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 day') as in_a_day,
+           count(*) filter (where t.expires_at <= $1::timestamptz + interval '7 days') as in_seven_days
+      from ingest.artifact_tasks t
+     where t.is_ready and t.expires_at > $1::timestamptz
+     group by t.source_id, t.stream
+)
 select src.source_slug as "source!",
        src.provider as "provider!",
        wanted.stream as "stream!",
@@ -67,15 +91,7 @@ select src.source_slug as "source!",
                       state = 'failed' or (state = 'available' and reason = 'incomplete') as is_lost,
                       settled > 0 and (state in ('failed', 'expired') or (state = 'empty' and reason = 'zero_bytes')
                                        or (state = 'available' and reason = 'incomplete')) as is_given_up
-                 from (select t.state, t.reason, count(*) as n, count(*) - count(t.next_try_at) as settled,
-                              count(*) filter (where t.next_try_at <= $1) as due,
-                              min(t.next_try_at) as next_try_at,
-                              count(*) filter (where t.last_attempt_at >= $2) as tried,
-                              count(*) filter (where t.last_attempt_at >= $2 and t.next_try_at is null) as tried_and_settled
-                         from ingest.artifact_tasks t
-                        -- the predicate of the index
-                        where t.source_id = src.source_id and t.stream = wanted.stream and t.state is not null
-                        group by t.state, t.reason) grouped) by_state) counts
+                 from tasks t where t.source_id = src.source_id and t.stream = wanted.stream) by_state) counts
   left join lateral (
        select r.* from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream
@@ -87,11 +103,11 @@ select src.source_slug as "source!",
               -- owed before the current run began: what that run owes it may yet read
               coalesce(sum(earlier) filter (where class <> all ('{not_found,no_link,zero_bytes,rate_limited}')), 0)::bigint
                 as earlier_fault_count
-         from (select coalesce(t.reason, 'unknown') as class, count(*) as n, min(t.next_try_at) as next_try_at,
+         from (select t.class, count(*) as n, min(t.next_try_at) as next_try_at,
                       count(*) filter (where t.owed_since < run.started_at) as earlier
-                 from ingest.artifact_tasks t
-                where t.source_id = src.source_id and t.stream = wanted.stream and t.owed_since is not null
-                group by t.reason) by_class) owed on true
+                 from owed_tasks t
+                where t.source_id = src.source_id and t.stream = wanted.stream
+                group by t.class) by_class) owed on true
   left join lateral (
        select r.* from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream and r.finished_at is not null
@@ -115,11 +131,8 @@ select src.source_slug as "source!",
                 order by n.run_id desc limit 50) r) recent
  -- of what expires within some time, all that is not read by then at that pace
  cross join lateral (
-       select greatest(0, ceil(greatest(count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 hour') - recent.pace,
-                                        count(*) filter (where t.expires_at <= $1::timestamptz + interval '6 hours') - recent.pace * 6,
-                                        count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 day') - recent.pace * 24,
-                                        count(*) filter (where t.expires_at <= $1::timestamptz + interval '7 days') - recent.pace * 168)))::bigint
-                as task_count
-         from ingest.artifact_tasks t
-        where t.source_id = src.source_id and t.stream = wanted.stream and t.is_ready and t.expires_at > $1::timestamptz) undrained
+       select greatest(0, ceil(greatest(max(t.in_an_hour) - recent.pace, max(t.in_six_hours) - recent.pace * 6,
+                                        max(t.in_a_day) - recent.pace * 24,
+                                        max(t.in_seven_days) - recent.pace * 168)))::bigint as task_count
+         from expiring t where t.source_id = src.source_id and t.stream = wanted.stream) undrained
  order by src.source_slug, wanted.place

@@ -54,19 +54,21 @@ ranked as (
        from found f),
 chosen as (
      select r.source_id, r.session_id, r.stream, s.provider_session_id, s.started_at, s.session_id is null as is_orphan,
-            r.place <= r.places and s.session_id is not null as is_taken
+            r.place <= r.places and s.session_id is not null as is_taken,
+            -- a function that depends on time is not allowed in a conditional of an update of a distributed table
+            now() + make_interval(secs => $6) as until, $2 + interval '1 day' as orphan_until
        from ranked r
        left join core.sessions s on s.source_id = r.source_id and s.session_id = r.session_id
       where r.is_found_due or r.place <= r.places)
 update ingest.artifact_tasks t
    set is_ready = not c.is_taken and not c.is_orphan,
        claim_token = case when c.is_taken then $7::uuid end,
-       claimed_until = case when c.is_taken then now() + make_interval(secs => $6) end,
+       claimed_until = case when c.is_taken then c.until end,
        attempts = t.attempts + c.is_taken::int,
        first_attempt_at = case when c.is_taken then coalesce(t.first_attempt_at, $2) else t.first_attempt_at end,
        last_attempt_at = case when c.is_taken then $2 else t.last_attempt_at end,
        -- its session was removed, and gets its tasks again if it comes back
-       next_try_at = case when c.is_orphan then $2 + interval '1 day' else t.next_try_at end
+       next_try_at = case when c.is_orphan then c.orphan_until else t.next_try_at end
   from chosen c
  where t.source_id = c.source_id and t.session_id = c.session_id and t.stream = c.stream
 returning t.session_id, t.stream, c.is_taken as "is_taken!", c.provider_session_id as "provider_session_id?",

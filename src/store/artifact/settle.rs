@@ -39,13 +39,14 @@ pub(super) async fn hold(
     let rows = sqlx::query!(
         r#"select t.session_id, t.stream, t.content_hash,
                   (t.stream = held.stream and t.claim_token = held.token) is true as "is_held!"
-           from unnest($1::int[], $2::bigint[], $3::text[], $4::uuid[]) held(source_id, session_id, stream, token)
-           join ingest.artifact_tasks t on t.source_id = held.source_id and t.session_id = held.session_id
+           from unnest($2::bigint[], $3::text[], $4::uuid[]) held(session_id, stream, token)
+           join ingest.artifact_tasks t on t.session_id = held.session_id
                                        and (t.stream = held.stream
                                             or (held.stream = 'participants' and t.stream = 'transcript'))
+          where t.source_id = $1 and t.session_id = any($2)
           order by t.session_id, t.stream
             for no key update of t"#,
-        &vec![source_id.0; contexts.len()],
+        source_id.0,
         &contexts.iter().map(|one| one.task.session_id).collect::<Vec<_>>(),
         &contexts.iter().map(|one| one.task.stream.as_str()).collect::<Vec<_>>() as &[&str],
         &contexts.iter().map(|one| one.task.token).collect::<Vec<_>>(),

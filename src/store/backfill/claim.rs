@@ -38,7 +38,7 @@ pub async fn claim(
 ) -> Result<Option<Claimed>, StoreError> {
     let row = sqlx::query!(
         r#"with next as (
-                select u.unit_id
+                select u.unit_id, gen_random_uuid() as token
                   from ingest.backfill_units u
                   join ingest.backfills b on b.backfill_id = u.backfill_id
                  where u.backfill_id = $1 and u.state = 'open' and b.state = 'running' and not exists (select from ingest.controls c
@@ -50,7 +50,7 @@ pub async fn claim(
                  limit 1
                    for update of u skip locked)
            update ingest.backfill_units u
-              set claim_token = gen_random_uuid(), claimed_until = now() + make_interval(secs => $2),
+              set claim_token = next.token, claimed_until = now() + make_interval(secs => $2),
                   claim_owner = $3, attempts = u.attempts + 1, started_at = coalesce(u.started_at, $4)
              from next where u.unit_id = next.unit_id
         returning u.unit_id, u.claim_token as "token!", u.window_from, u.window_to, u.attempts, u.run_id,

@@ -124,17 +124,17 @@ async fn find(
     now: DateTime<Utc>,
 ) -> Result<Found, StoreError> {
     let rows = sqlx::query!(
-        r#"select s.session_id, s.provider_session_id, is_whole as "is_whole!"
-             from core.sessions s
-             join core.sources src using (source_id)
-            cross join lateral (
-                  select (s.content_erased_at is not null
-                          or exists (select from ingest.erased_people e
-                                      where e.source_id = s.source_id and e.erased_as = s.person_id)
-                          or coalesce(s.ended_at, s.last_activity_at, s.started_at)::timestamptz
-                             < $3::timestamptz - src.content_retention_days * interval '1 day') is true as is_whole) whole
-            where s.source_id = $1 and s.provider_session_id = any($2)
-              and (is_whole
+        r#"select s.session_id, s.provider_session_id, s.is_whole as "is_whole!"
+             from (select s.source_id, s.session_id, s.provider_session_id,
+                          (s.content_erased_at is not null
+                           or exists (select from ingest.erased_people e
+                                       where e.source_id = s.source_id and e.erased_as = s.person_id)
+                           or coalesce(s.ended_at, s.last_activity_at, s.started_at)::timestamptz
+                              < $3::timestamptz - src.content_retention_days * interval '1 day') is true as is_whole
+                     from core.sessions s
+                     join core.sources src on src.source_id = s.source_id
+                    where s.source_id = $1 and s.provider_session_id = any($2)) s
+            where (s.is_whole
                    or exists (select from core.participants p
                                 join ingest.erased_people e on e.source_id = p.source_id and e.erased_as = p.person_id
                                where p.source_id = s.source_id and p.session_id = s.session_id)

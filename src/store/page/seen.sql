@@ -1,7 +1,7 @@
 -- Compares the right to write and reads the stored state of a page's records, in one round trip. The row of the right
 -- is locked for the rest of the transaction. A record that is not stored gets a new session number. $10: the people.
 with lease as materialized (
-    select exists (select from ingest.controls c
+    select exists (select 1 from ingest.controls c
                     where c.source_id = $1 and c.stream = $2 and c.paused_at is not null) as is_paused
       from ingest.streams s
      where s.source_id = $1 and s.stream = $2 and s.lease_token = $3 and s.fence = $4
@@ -20,10 +20,10 @@ with lease as materialized (
 select erased.is_any as "is_any_erased!", erased.person_ids as "erased_ids!", erased.erased_as as "erased_as!",
        erased.erasures as "erasures!", erased.deletions as "deletions!", erased.search_language,
        (select is_paused from lease) as is_paused,
-       exists (select from unit) as "has_unit!",
-       exists (select from ingest.rejects r
+       exists (select 1 from unit) as "has_unit!",
+       exists (select 1 from ingest.rejects r
                 where r.source_id = $1 and r.stream = $2 and r.resolved_at is null) as "has_rejects!",
-       exists (select from ingest.windows w
+       exists (select 1 from ingest.windows w
                 where w.source_id = $1 and w.stream = $2 and w.is_complete
                   and w.window_from <= $9 and w.window_to > $8) as "is_proven!",
        record.id,

@@ -18,17 +18,32 @@ pub(super) struct Stored {
 }
 
 pub(super) async fn find(tx: &mut PgConnection, slug: &str) -> Result<Option<Stored>, StoreError> {
-    sqlx::query_as!(
-        Stored,
-        r#"select source_id, source_slug as slug, provider, pseudonym_slug, is_enabled,
-                  exists (select from core.sessions c where c.source_id = s.source_id)
-                  or exists (select from ingest.raw_records r where r.source_id = s.source_id) as "has_data!"
-             from core.sources s where source_slug = $1"#,
+    let failed = StoreError::doing("looking up a source");
+    let found = sqlx::query!(
+        "select source_id, source_slug as slug, provider, pseudonym_slug, is_enabled
+           from core.sources where source_slug = $1",
         slug,
     )
-    .fetch_optional(tx)
+    .fetch_optional(&mut *tx)
     .await
-    .map_err(StoreError::doing("looking up a source"))
+    .map_err(&failed)?;
+    let Some(found) = found else { return Ok(None) };
+    let has_data = sqlx::query_scalar!(
+        r#"select exists (select from core.sessions where source_id = $1)
+                  or exists (select from ingest.raw_records where source_id = $1) as "is_so!""#,
+        found.source_id,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(&failed)?;
+    Ok(Some(Stored {
+        source_id: found.source_id,
+        slug: found.slug,
+        provider: found.provider,
+        pseudonym_slug: found.pseudonym_slug,
+        is_enabled: found.is_enabled,
+        has_data,
+    }))
 }
 
 /// Returns the empty source that already has the new slug, if there is one.

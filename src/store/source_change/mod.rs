@@ -172,7 +172,7 @@ async fn rename(tx: &mut PgConnection, source_id: i32, to: &str) -> Result<(), S
 async fn forget(tx: &mut PgConnection, tables: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.operations o
-            set source_id = null, target = concat_ws(', ', o.target, 'source ' || s.source_slug)
+            set source_id = null, target = coalesce(o.target || ', ', '') || 'source ' || s.source_slug
            from core.sources s where o.source_id = $1 and s.source_id = $1",
         source_id,
     )

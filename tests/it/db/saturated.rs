@@ -36,7 +36,8 @@ async fn f77_a_query_that_runs_for_hours_and_a_start_beside_it_hold_no_poll_up()
     world.clock.set(noon() + TimeDelta::minutes(1));
     let (line, ()) = tokio::join!(world.poll_one(), async {
         // another instance starts and migrates the schema
-        tributary::db::migrate(&world.app().pool(Purpose::Poll).await.expect("a pool")).await.expect("it is current");
+        let pool = world.app().pool(Purpose::Poll).await.expect("a pool");
+        tributary::db::migrate(&pool, world.db.engine).await.expect("it is current");
     });
     assert!(line.is_complete() && line.updated == 1, "{line:?}");
     analyst.rollback().await.expect("he is done");

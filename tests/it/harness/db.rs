@@ -1,6 +1,6 @@
 //! A database for each test, cloned from one template.
 //!
-//! The server is, in this order: the one in `DATABASE_URL`; a container, where an engine answers; a
+//! The server is, in this order: the Citus cluster in `CITUS_URL`; the one in `DATABASE_URL`; a container, where an engine answers; a
 //! private cluster from local binaries. The latter two are shared by all test processes of one run
 //! (`cargo test` is one process, nextest starts one per test) and end with the runner.
 
@@ -17,13 +17,18 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgPool};
+use tributary::db::Engine;
 use tributary::query::metrics::publish;
 use tributary::query::zones::Zones;
+
+use super::citus;
 
 /// A separate database; dropped with this.
 pub(crate) struct TestDatabase {
     pub(crate) pool: PgPool,
     pub(crate) options: PgConnectOptions,
+    /// The kind of server.
+    pub(crate) engine: Engine,
     name: String,
     /// The address in the form that the service accepts.
     pub(crate) url: String,
@@ -35,11 +40,10 @@ impl TestDatabase {
         let server = server();
         let template = template(&server).await;
         let name = format!("tributary_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut admin = server.options().connect().await.expect("the test server answers");
         let create = format!("create database {name} template {template}");
         // a clone fails while another test's clone uses the template: retry
         let started = Instant::now();
-        while let Err(error) = sqlx::query(AssertSqlSafe(create.clone())).execute(&mut admin).await {
+        while let Err(error) = server.run(&create).await {
             assert!(started.elapsed() < Duration::from_secs(30), "{error}");
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
@@ -51,20 +55,17 @@ impl TestDatabase {
             .await
             .expect("the test database answers");
         let url = server.url_of(&name);
-        Self { pool, options, name, url }
+        Self { pool, options, engine: engine(), name, url }
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (options, name) = (server().options(), self.name.clone());
+        let (server, name) = (server(), self.name.clone());
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                if let Ok(mut admin) = options.connect().await {
-                    let drop = format!("drop database if exists {name} with (force)");
-                    let _ = sqlx::query(AssertSqlSafe(drop)).execute(&mut admin).await;
-                }
+                let _ = server.run(&format!("drop database if exists {name} with (force)")).await;
             });
         });
         let _ = dropping.join();
@@ -83,6 +84,7 @@ async fn template(server: &Server) -> String {
     let make = || async {
         let mut schema: Vec<u8> = tributary::db::MIGRATOR.iter().flat_map(|m| m.checksum.to_vec()).collect();
         schema.extend(tributary::db::VIEWS.iter().flat_map(|view| view.text.bytes()));
+        schema.extend_from_slice(include_bytes!("../../../migrations/citus.sql"));
         let digest = schema.iter().fold(0_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
         let name = format!("tributary_template_{digest:016x}");
         let mut admin = server.options().connect().await.expect("the test server answers");
@@ -94,14 +96,20 @@ async fn template(server: &Server) -> String {
             .expect("a list of databases");
         if exists != Some(true) {
             let drop = format!("drop database if exists {name} with (force)");
-            sqlx::query(AssertSqlSafe(drop)).execute(&mut admin).await.expect("the half-made template goes");
-            sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.expect("created");
+            server.run(&drop).await.expect("the half-made template goes");
+            match engine() {
+                Engine::Postgres => server.run(&format!("create database {name}")).await.expect("created"),
+                Engine::Citus => citus::create(&server.options(), &name).await.expect("created"),
+            }
             let pool = PgPool::connect_with(server.options().database(&name)).await.expect("the template answers");
-            tributary::db::migrate(&pool).await.expect("the migrations apply");
+            tributary::db::migrate(&pool, engine()).await.expect("the migrations apply");
             publish::write_functions(&pool).await.expect("the functions of the ratios apply");
             pool.close().await;
             let done = format!("alter database {name} with is_template true");
-            sqlx::query(AssertSqlSafe(done)).execute(&mut admin).await.expect("marked as template");
+            match engine() {
+                Engine::Postgres => server.run(&done).await.expect("marked as template"),
+                Engine::Citus => citus::make_template(&server.options(), &name).await.expect("marked as template"),
+            }
         }
         sqlx::query("select pg_advisory_unlock(742317)").execute(&mut admin).await.expect("unlocked");
         name
@@ -120,6 +128,15 @@ impl Server {
         PgConnectOptions::from_str(&self.url).expect("DATABASE_URL is a Postgres address")
     }
 
+    /// Runs a statement about databases, on each node.
+    async fn run(&self, statement: &str) -> Result<(), sqlx::Error> {
+        if engine() == Engine::Citus {
+            return citus::on_each_node(&self.options(), &[statement.to_owned()]).await;
+        }
+        let mut admin = self.options().connect().await?;
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut admin).await.map(|_| ())
+    }
+
     fn url_of(&self, database: &str) -> String {
         let (head, tail) = self.url.split_once('?').unwrap_or((&self.url, ""));
         let slash = head.rfind('/').filter(|at| *at > "postgres://".len()).unwrap_or(head.len());
@@ -128,9 +145,13 @@ impl Server {
     }
 }
 
+fn engine() -> Engine {
+    if citus::is_used() { Engine::Citus } else { Engine::Postgres }
+}
+
 fn server() -> Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server { url: given_url().unwrap_or_else(shared_url) }).clone()
+    SERVER.get_or_init(|| Server { url: citus::url().or_else(given_url).unwrap_or_else(shared_url) }).clone()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the harness is told by the environment")]

@@ -1,5 +1,6 @@
 //! A world: a separate database, simulated providers on free ports, and the service as a user runs it.
 
+pub(crate) mod citus;
 pub(crate) mod db;
 pub(crate) mod dump;
 pub(crate) mod logs;
@@ -135,7 +136,11 @@ impl World {
 
     /// Returns the environment that belongs to [`Self::toml`].
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([("TEST_KEY".to_owned(), self.api_key.clone())])
+        let engine = if citus::is_used() { "citus" } else { "postgres" };
+        BTreeMap::from([
+            ("TEST_KEY".to_owned(), self.api_key.clone()),
+            ("TRIBUTARY_DATABASE__ENGINE".to_owned(), engine.to_owned()),
+        ])
     }
 
     pub(crate) fn app(&self) -> App {

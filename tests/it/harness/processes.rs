@@ -216,11 +216,11 @@ impl Stage {
         loop {
             let open: i64 = sqlx::query_scalar(
                 "select (select count(*) from core.sources s
-                          where not exists (select from ingest.runs r
+                          where not exists (select 1 from ingest.runs r
                                              where r.source_id = s.source_id and r.stream = 'sessions'
                                                and r.verdict = 'complete' and r.started_at > $1))
                         + (select count(*) from ingest.artifact_tasks where next_try_at <= now())
-                        + (select count(*) from (values (1)) v where not exists (select from core.sources))",
+                        + (select count(*) from (values (1)) v where not exists (select 1 from core.sources))",
             )
             .bind(since)
             .fetch_one(&self.world.db.pool)

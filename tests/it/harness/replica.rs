@@ -75,7 +75,7 @@ impl Pair {
         let admin = pool(address(&folder, 5432, "postgres")).await;
         sqlx::query("create database tributary").execute(&admin).await.expect("a database");
         let pool_of_primary = pool(address(&folder, 5432, "tributary")).await;
-        tributary::db::migrate(&pool_of_primary).await.expect("migrated");
+        tributary::db::migrate(&pool_of_primary, tributary::db::Engine::Postgres).await.expect("migrated");
         publish::write_functions(&pool_of_primary).await.expect("the functions of the ratios apply");
         let world = include_str!("../worlds/api_world.sql");
         sqlx::raw_sql(world).execute(&pool_of_primary).await.expect("the world");

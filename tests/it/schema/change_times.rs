@@ -152,6 +152,15 @@ fn chat(id: &str, created_at: DateTime<Utc>) -> FixedRecord {
     FixedRecord { json, ..record }
 }
 
+/// Returns a completed chat with a completion two days later.
+fn completed_again(chat: &FixedRecord, is_closed: &str) -> FixedRecord {
+    let completed_at = |at: &str| format!("\"completed_at\":\"{at}");
+    let json = is_closed
+        .replace(&completed_at("2026-03-10T11:31:30"), &completed_at("2026-03-12T13:01:30"))
+        .replace("2026-03-10T12:01:30", "2026-03-12T13:01:30");
+    FixedRecord { json, updated_at: noon() + TimeDelta::hours(49), ..chat.clone() }
+}
+
 fn meeting(id: &str, parent: Option<&str>) -> FixedRecord {
     let record = records::record(Platform::Realtimekit, id, at("2026-03-10T11:00:00Z"));
     let mut json: Value = serde_json::from_str(&record.json).expect("a record");
@@ -187,14 +196,7 @@ async fn a_session_has_changed_whatever_of_it_came_late_and_a_copy_follows() {
 
     let is_closed =
         is_open.replace("\"completed\":false", "\"completed\":true").replace("11:31:30.000Z\"}", "12:01:30.000Z\"}");
-    let completed_at = |at: &str| format!("\"completed_at\":\"{at}");
-    let again = FixedRecord {
-        json: is_closed
-            .replace(&completed_at("2026-03-10T11:31:30"), &completed_at("2026-03-12T13:01:30"))
-            .replace("2026-03-10T12:01:30", "2026-03-12T13:01:30"),
-        updated_at: noon() + TimeDelta::hours(49),
-        ..open.clone()
-    };
+    let again = completed_again(&open, &is_closed);
     bench.chats.replace(FixedRecord { json: is_closed, updated_at: noon() + TimeDelta::seconds(90), ..open });
     bench.poll_at(0, 2).await;
     bench.assert_risen("an outcome", &["open"]).await;

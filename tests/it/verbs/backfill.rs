@@ -59,7 +59,7 @@ fn operator() -> Operator {
 pub(crate) async fn backfill(world: &World, args: &BackfillArgs) -> anyhow::Result<BackfillOutcome> {
     let app = world.app();
     let pool = app.pool(Purpose::Poll).await?;
-    db::migrate(&pool).await?;
+    db::migrate(&pool, world.db.engine).await?;
     backfilling::work(&app, pool, args, &operator(), CancellationToken::new(), Progress::silent()).await
 }
 

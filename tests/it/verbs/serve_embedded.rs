@@ -167,7 +167,7 @@ fn with_tcp(data_dir: PathBuf, port: Option<u16>) -> ServerSettings {
 async fn open_for_analysts(server: &Server) -> String {
     server.create_database().await.expect("the database is there");
     let pool = db::connect(server.connect_options(), Route::Direct, Purpose::Poll, 1).await.expect("connects");
-    db::migrate(&pool).await.expect("migrates");
+    db::migrate(&pool, db::Engine::Postgres).await.expect("migrates");
     server.let_analyst_read().await.expect("grants");
     pool.close().await;
     server.analyst_url().expect("it listens on TCP").expose_secret().to_owned()

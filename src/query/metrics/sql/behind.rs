@@ -46,7 +46,8 @@ const ELSEWHERE: &str = "select count(*) filter (where not s.source_id = any({te
        count(*) filter (where is_open and not is_stale) as open, count(*) filter (where is_open and is_stale) as stale_open
   from {sessions}
  cross join lateral (select s.outcome = 'open' and s.source_id = any({telling}) as is_open,
-        analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, null, {now}) as is_stale) o
+        analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, null, {now}) as is_stale
+               from (values (1)) one) o
  where s.started_at >= {from} and s.started_at < {to} and s.source_id = any({all}){counts}{chosen}";
 
 /// All rows in scope of a value, each in one class.

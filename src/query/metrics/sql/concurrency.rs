@@ -48,14 +48,16 @@ const AVERAGE: &str =
 
 const SESSIONS: &str = "analytics.sessions s
    cross join lateral (select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
-                                                           s.live_participants, {now}::timestamptz) as ended_at) stay
+                                                           s.live_participants, {now}::timestamptz) as ended_at
+                         from (values (1)) one) stay
    where stay.ended_at > s.started_at and s.started_at < {to} and stay.ended_at > {from}
      and (s.ended_at > {ended} or s.session_state in ('live', 'open')) and s.source_id = any({sources}){counted}";
 
 /// A presence whose start or end is unknown raises no peak.
 const PRESENCES: &str = "analytics.participants p
     join analytics.sessions s using (source_id, session_id)
-   cross join lateral (select coalesce(p.left_at, case when s.is_provisional then {now}::timestamptz end) as ended_at) stay
+   cross join lateral (select coalesce(p.left_at, case when s.is_provisional then {now}::timestamptz end) as ended_at
+                         from (values (1)) one) stay
    where stay.ended_at > p.joined_at and p.joined_at < {to} and stay.ended_at > {from}
      and (s.ended_at > {ended} or s.ended_at is null) and s.source_id = any({sources}){counted}";
 
@@ -117,7 +119,7 @@ fn filled_levels(cut: Statement, groups: Vec<Statement>, grain: Grain, stays: St
     let names = names.join(", ");
     let g = if names.is_empty() { String::new() } else { format!("{names}, ") };
     let (present, partition) = if groups.is_empty() {
-        ("(select from presence limit 1) g".to_owned(), String::new())
+        ("(select 1 from presence limit 1) g".to_owned(), String::new())
     } else {
         (format!("(select distinct {names} from presence) g"), format!("partition by {names} "))
     };

@@ -16,13 +16,15 @@ use crate::query::metrics::sql::rows::{NARROW_SESSIONS, counted, counted_session
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::{in_range, moment, of_sources};
 
-/// Sessions that began, by source. Each source is a separate range scan of a narrow index.
-const STARTED: &str = "select src.source_id, own.started
+/// Sessions that began, by source. Each source is a separate range scan of a narrow index. The group names the source,
+/// so that Citus counts it where it is stored.
+const STARTED: &str = "select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from {sessions}
-        where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}) own
+        where s.source_id = src.source_id and s.started_at >= {from} and s.started_at < {to}{counted}
+        group by 1) own
  where src.source_id = any({ids})";
 
 /// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.

@@ -12,13 +12,23 @@ use crate::query::metrics::sql::numbers::Numbers;
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::number::Number;
 
-const FIGURE: &str = "with figure as (
+const FIGURE: &str = "with {first} as (
   select {numbers},
          {unknown} as unknown_count
     from {rows}
-)
+){elsewhere}
 select {shown}
   from figure";
+
+/// Unknown rows that are counted elsewhere, and the whole.
+const ELSEWHERE: &str = ", {name} as (
+  select {unknown} as unknown_count
+    from {rows}
+)";
+const WHOLE: &str = ", figure as (
+  select {numbers}, {sum} as unknown_count
+    from {parts}
+)";
 
 const SUMS: &str = "{value} as value,
          {known} as known_count";
@@ -31,8 +41,6 @@ const SWEPT: &str = "(
 {levels}
 ) swept
    where true{group}";
-const ELSEWHERE: &str = "
-         + (select {unknown} from {rows})";
 
 impl Behind<'_> {
     /// Returns the statement that computes the value. If the range is not proven, an empty result is not 0.
@@ -50,30 +58,36 @@ impl Behind<'_> {
         };
         let parts = [("value", value.into()), ("known", known.into()), ("figure", figure.into())];
         let unknown = if metric.is_along_time() { "0".to_owned() } else { unknown };
+        let elsewhere = self.unknown_elsewhere();
         Statement::fill(
             FIGURE,
             [
+                ("first", if elsewhere.is_empty() { "figure" } else { "own" }.into()),
                 ("numbers", Statement::fill(template, parts)),
-                ("unknown", self.unknown(unknown)),
+                ("unknown", unknown.into()),
                 ("rows", rows),
+                ("elsewhere", whole(elsewhere, matches!(metric.measure, Measure::Ratio(..)))),
                 ("shown", self.shown(is_unproven).into()),
             ],
         )
     }
 
-    /// Returns the count of unknown rows: those in the range, and those that count at the start of their session.
-    fn unknown(&self, in_range: String) -> Statement {
+    /// Returns the counts of unknown rows that are not in the range: those that count at the start of their session.
+    fn unknown_elsewhere(&self) -> Vec<(&'static str, Statement)> {
         let missed = Numbers::missed(self.metric, self.query.attribution, Counted::SESSIONS).unknown;
         let first = Scan { metrics: Vec::new(), ..Scan::first() };
-        let mut sql: Statement = in_range.into();
+        let mut parts = Vec::new();
         if missed != Numbers::NO_UNKNOWN {
-            sql.append(Statement::fill(ELSEWHERE, [("unknown", missed.into()), ("rows", self.rows(&first))]));
+            parts.push(("missed", missed, self.rows(&first)));
         }
         if let Some(scan) = self.untimed() {
-            let unknown = Numbers::of(self.metric, &scan).unknown;
-            sql.append(Statement::fill(ELSEWHERE, [("unknown", unknown.into()), ("rows", self.rows(&scan))]));
+            parts.push(("untimed", Numbers::of(self.metric, &scan).unknown, self.rows(&scan)));
         }
-        sql
+        let count = |(name, unknown, rows): (&'static str, String, Statement)| {
+            let parts = [("name", name.into()), ("unknown", unknown.into()), ("rows", rows)];
+            (name, Statement::fill(ELSEWHERE, parts))
+        };
+        parts.into_iter().map(count).collect()
     }
 
     /// Returns the columns of the result, with the rule for null values, rounded as in an answer.
@@ -101,4 +115,22 @@ impl Behind<'_> {
             }
         }
     }
+}
+
+/// Returns the counts from elsewhere, and the figure with their sum.
+fn whole(elsewhere: Vec<(&'static str, Statement)>, is_ratio: bool) -> Statement {
+    let mut sql = Statement::default();
+    if elsewhere.is_empty() {
+        return sql;
+    }
+    let mut names = vec!["own"];
+    for (name, count) in elsewhere {
+        names.push(name);
+        sql.append(count);
+    }
+    let parts = names.join(", ");
+    let sum = names.iter().map(|name| format!("{name}.unknown_count")).collect::<Vec<_>>().join(" + ");
+    let numbers = if is_ratio { "numerator, denominator" } else { "value, known_count" };
+    sql.append(Statement::fill(WHOLE, [("numbers", numbers.into()), ("sum", sum.into()), ("parts", parts.into())]));
+    sql
 }

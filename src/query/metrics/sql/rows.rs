@@ -20,7 +20,7 @@ const OLDEST_COHORT_WEEKS: &str = "12";
 /// Sessions that were open at `c.at`: they had begun, and had neither ended nor been completed.
 const OPEN_SESSIONS: &str = "{sessions} join lateral (select
    s.ended_at is null
-   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale) o
+   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale from (values (1)) one) o
  on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))";
 
 const MESSAGES: &str = "{messages} m join {sessions} using (source_id, session_id)";

@@ -19,12 +19,13 @@ select b.bucket, x.*
         group by 1, 2) x;
 
 -- resolution rate by day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- resolution rate by day, scan 1
@@ -74,12 +75,13 @@ select b.bucket, s.source_id as source_id, count(*) as started, 0::bigint as unk
  group by 1, 2;
 
 -- messages by day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- messages by day, scan 1
@@ -193,12 +195,13 @@ select s.source_id, s.session_id
  group by 1;
 
 -- median of the length by day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- median of the length by day, scan 2
@@ -212,12 +215,13 @@ select s.bucket, min(s.source_id) as source_id, null::bigint as started, null::b
  group by grouping sets ((1), ());
 
 -- reply time by source, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- reply time by source, scan 1
@@ -236,12 +240,13 @@ select case when not e.is_total then b.bucket end as bucket, min(s.source_id) as
  group by 1, case when not e.is_total then s.source_id end;
 
 -- people by day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- people by day, scan 1
@@ -264,12 +269,13 @@ select v.bucket, min(v.source_id) as source_id, null::bigint as started, null::b
  group by grouping sets ((1), ());
 
 -- new and returning people by day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- new and returning people by day, scan 1
@@ -397,12 +403,13 @@ select b.bucket, s.source_id as source_id, w.speaker_id, null::bigint as started
  group by 1, 2, 3;
 
 -- talk share, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- talk share, scan 1
@@ -430,12 +437,13 @@ select b.bucket, s.source_id as source_id, to_char(a.at at time zone t.zone, 'HH
  group by 1, 2, 3;
 
 -- sessions running at the end of each day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- sessions running at the end of each day, scan 1
@@ -451,10 +459,10 @@ select b.bucket, s.source_id as source_id, 0::bigint as started, count(*) as unk
 select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
        (count(*) filter (where not o.is_stale))::numeric, (count(*))::numeric, 0::bigint
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
- cross join lateral (select least(b.bucket_end, t.now) as at) c
+ cross join lateral (select least(b.bucket_end, t.now) as at from (values (1)) one) c
  cross join ingest.narrow_sessions s join lateral (select
    s.ended_at is null
-   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale) o
+   and analytics.is_stale_open(s.session_state, s.started_at, s.last_activity_at, s.live_participants, c.at) as is_stale from (values (1)) one) o
  on s.started_at <= c.at and (s.ended_at > c.at or s.ended_at is null and s.session_state in ('live', 'open'))
  where b.bucket_start < t.now and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1;
@@ -470,19 +478,20 @@ select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter 
  group by 1, 2;
 
 -- data lag, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- data lag, scan 2
 select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::bigint as unknown,
        round(max(greatest(extract(epoch from c.at - s.complete_through), 0)), 6), (count(s.complete_through))::numeric, count(*) filter (where s.complete_through is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
- cross join lateral (select least(b.bucket_end, t.now) as at) c
+ cross join lateral (select least(b.bucket_end, t.now) as at from (values (1)) one) c
  cross join (select f.complete_through, f.provider, f.source, src.source_id
    from analytics.stream_freshness f join analytics.sources src using (source)
   where f.stream = 'sessions' and f.is_enabled) s
@@ -490,12 +499,13 @@ select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::b
  group by 1, s.source_id;
 
 -- minutes restated by day, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- minutes restated by day, scan 2
@@ -508,12 +518,13 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
  group by 1, 2;
 
 -- elapsed minutes spread over days, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- elapsed minutes spread over days, scan 1
@@ -530,24 +541,25 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join ingest.narrow_sessions s
  cross join unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
  cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second',
-   case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at) e
+   case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at from (values (1)) one) e
  cross join lateral (select
    case when e.ended_at <= s.started_at then 1
         else extract(epoch from least(b.bucket_end, e.ended_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
  - case when e.ended_at <= s.started_at then 0
         else extract(epoch from greatest(b.bucket_start, s.started_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
-   as part) f
+   as part from (values (1)) one) f
  where s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and (s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' or s.ended_at is null) and s.started_at < b.bucket_end
    and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start) and s.is_counted
  group by 1, 2;
 
 -- sessions by end, sessions
-select src.source_id, own.started
+select own.source_id, own.started
   from analytics.sources src
  cross join lateral (
-       select count(*) as started
+       select s.source_id, count(*) as started
          from ingest.narrow_sessions s
-        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted) own
+        where s.source_id = src.source_id and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+        group by 1) own
  where src.source_id = any(array[1, 2, 3]);
 
 -- sessions by end, scan 1
@@ -656,7 +668,8 @@ with cut (bucket_start, counted_to, bucket) as (
   select s.provider, s.started_at, stay.ended_at
     from analytics.sessions s
    cross join lateral (select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
-                                                           s.live_participants, timestamptz '2026-11-20T13:00:00+01:00'::timestamptz) as ended_at) stay
+                                                           s.live_participants, timestamptz '2026-11-20T13:00:00+01:00'::timestamptz) as ended_at
+                         from (values (1)) one) stay
    where stay.ended_at > s.started_at and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and stay.ended_at > timestamptz '2026-11-18T00:00:00+01:00'
      and (s.ended_at > timestamptz '2026-11-18T00:00:00+01:00' or s.session_state in ('live', 'open')) and s.source_id = any(array[1, 2, 3]) and s.is_counted
 ), change (g1, at, step) as (
@@ -684,13 +697,14 @@ with cut (bucket_start, counted_to, bucket) as (
   select p.joined_at, stay.ended_at
     from analytics.participants p
     join analytics.sessions s using (source_id, session_id)
-   cross join lateral (select coalesce(p.left_at, case when s.is_provisional then timestamptz '2026-11-20T13:00:00+01:00'::timestamptz end) as ended_at) stay
+   cross join lateral (select coalesce(p.left_at, case when s.is_provisional then timestamptz '2026-11-20T13:00:00+01:00'::timestamptz end) as ended_at
+                         from (values (1)) one) stay
    where stay.ended_at > p.joined_at and p.joined_at < timestamptz '2026-11-21T00:00:00+01:00' and stay.ended_at > timestamptz '2026-11-18T00:00:00+01:00'
      and (s.ended_at > timestamptz '2026-11-17T00:00:00+01:00' or s.ended_at is null) and s.source_id = any(array[1]) and s.is_counted
 ), change (at, step) as (
   select began_at, 1 from presence
   union all select ended_at, -1 from presence
-  union all select bucket_start, 0 from (select from presence limit 1) g cross join cut
+  union all select bucket_start, 0 from (select 1 from presence limit 1) g cross join cut
 ), level (at, level, next_at) as (
   select at, sum(sum(step)::int) over along, lead(at) over along
     from change group by at
@@ -705,14 +719,19 @@ select p.bucket, max(p.level)::numeric as peak, null::numeric as average
  order by p.bucket;
 
 -- resolution_rate, explained
-with figure as (
+with own as (
   select coalesce((count(*) filter (where s.outcome = 'resolved'))::numeric, 0) as numerator,
          coalesce((count(*) filter (where s.outcome in ('resolved', 'unresolved')))::numeric, 0) as denominator,
-         count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true)
-         + (select count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) from analytics.sessions s
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])) as unknown_count
+         count(*) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true) as unknown_count
     from analytics.sessions s
  where s.completed_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.completed_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])
+), missed as (
+  select count(*) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false) as unknown_count
+    from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.channel = 'whatsapp' and s.source = any(array['chat-eu'])
+), figure as (
+  select numerator, denominator, own.unknown_count + missed.unknown_count as unknown_count
+    from own, missed
 )
 select round(numerator / nullif(denominator, 0), 9) as value, numerator, denominator, unknown_count
   from figure;
@@ -738,16 +757,23 @@ having 0 > 0 or count(*) filter (where s.completed_at is null and s.outcome in (
  order by x.at, x.source_id, x.session_id, x.row_id;
 
 -- messages, explained
-with figure as (
+with own as (
   select (count(*))::numeric as value,
          (count(*))::numeric as known_count,
-         0::bigint
-         + (select count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled') from analytics.sessions s
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu']))
-         + (select count(*) from analytics.messages m join analytics.sessions s using (source_id, session_id)
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted and s.source = any(array['chat-eu'])) as unknown_count
+         0::bigint as unknown_count
     from analytics.messages m join analytics.sessions s using (source_id, session_id)
  where m.sent_at >= timestamptz '2026-11-18T00:00:00+01:00' and m.sent_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+), missed as (
+  select count(*) filter (where s.message_support <> 'none' and s.message_count is null and s.chat_state is distinct from 'not_enabled') as unknown_count
+    from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+), untimed as (
+  select count(*) as unknown_count
+    from analytics.messages m join analytics.sessions s using (source_id, session_id)
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and m.sent_at is null and s.is_counted and s.source = any(array['chat-eu'])
+), figure as (
+  select value, known_count, own.unknown_count + missed.unknown_count + untimed.unknown_count as unknown_count
+    from own, missed, untimed
 )
 select round(case when known_count = 0 and unknown_count > 0 then null else coalesce(value, 0) end, 9) as value, known_count, unknown_count
   from figure;
@@ -780,14 +806,19 @@ having 0 > 0 or count(*) filter (where s.message_support <> 'none' and s.message
  order by x.at, x.source_id, x.session_id, x.row_id;
 
 -- unique_people, explained
-with figure as (
+with own as (
   select count(distinct (v.source_id || ' ' || v.visitor) collate "C")::numeric as value,
          (count(*))::numeric as known_count,
-         count(*) filter (where not v.is_identified)
-         + (select count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null) from analytics.sessions s
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])) as unknown_count
+         count(*) filter (where not v.is_identified) as unknown_count
     from analytics.visits v join analytics.sessions s using (source_id, session_id)
  where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+), missed as (
+  select count(*) filter (where s.session_kind in ('meeting', 'livestream') and s.participant_count is null) as unknown_count
+    from analytics.sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source = any(array['chat-eu'])
+), figure as (
+  select value, known_count, own.unknown_count + missed.unknown_count as unknown_count
+    from own, missed
 )
 select round(case when known_count = 0 and unknown_count > 0 then null else coalesce(value, 0) end, 9) as value, known_count, unknown_count
   from figure;
@@ -929,7 +960,8 @@ with cut as (
   select case $5 when 'provider' then s.provider when 'source' then s.source when 'channel' then s.channel when 'outcome' then s.outcome when 'session_kind' then s.session_kind when 'session_state' then s.session_state when 'minutes_basis' then s.minutes_basis when 'avatar_id' then s.avatar_id when 'voice_name' then s.voice_name when 'api_key_type' then s.api_key_type when 'workspace_id' then s.workspace_id when 'feed_id' then s.feed_id when 'skill_type' then s.skill_type when 'sub_intent_type' then s.sub_intent_type when 'app_id' then s.app_id when 'meeting_id' then s.meeting_id when 'session_type' then s.session_type when 'unexplained_minutes_class' then s.unexplained_minutes_class when 'transcript_state' then s.transcript_state when 'launch_quality' then s.launch_quality when 'launch_voice' then s.launch_voice when 'launch_stt_provider' then s.launch_stt_provider when 'launch_idle_timeout_seconds' then s.launch_idle_timeout_seconds::text when 'launch_duration_limit_seconds' then s.launch_duration_limit_seconds::text end, s.started_at, stay.ended_at
     from analytics.sessions s
    cross join lateral (select analytics.effective_ended_at(s.session_state, s.started_at, s.ended_at, s.last_activity_at,
-                                                           s.live_participants, $6::timestamptz) as ended_at) stay
+                                                           s.live_participants, $6::timestamptz) as ended_at
+                         from (values (1)) one) stay
    where stay.ended_at > s.started_at and s.started_at < $2 and stay.ended_at > $1
      and (s.ended_at > $1 or s.session_state in ('live', 'open')) and s.source_id = any(select source_id from applicable) and s.is_counted
 ), change (g1, at, step) as (

@@ -40,9 +40,9 @@ const IN_RANGE_WITH_TOTAL: &str = "select {owner}.bucket, {source} as source_id{
           from {range}{counted}{sources}) {owner}
  group by grouping sets (({groups}), ())";
 
-/// A state at the end of each bucket.
+/// A state at the end of each bucket. Citus takes an expression that depends on time only from rows: hence `one`.
 const AS_OF: &str = "{buckets}
- cross join lateral (select least(b.bucket_end, t.now) as at) c
+ cross join lateral (select least(b.bucket_end, t.now) as at from (values (1)) one) c
  cross join {rows}
  where b.bucket_start < t.now";
 
@@ -51,13 +51,13 @@ const AS_OF: &str = "{buckets}
 const SPREAD: &str = "{rows}
  cross join {buckets}
  cross join lateral (select coalesce(s.ended_at, s.started_at + s.duration_seconds * interval '1 second',
-   case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at) e
+   case when s.session_state in ('live', 'open') then greatest(s.started_at, t.now) else s.started_at end) as ended_at from (values (1)) one) e
  cross join lateral (select
    case when e.ended_at <= s.started_at then 1
         else extract(epoch from least(b.bucket_end, e.ended_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
  - case when e.ended_at <= s.started_at then 0
         else extract(epoch from greatest(b.bucket_start, s.started_at) - s.started_at) / extract(epoch from e.ended_at - s.started_at) end
-   as part) f
+   as part from (values (1)) one) f
  where s.started_at < {to} and (s.ended_at >= {from} or s.ended_at is null) and s.started_at < b.bucket_end
    and (e.ended_at > b.bucket_start or s.started_at >= b.bucket_start)";
 

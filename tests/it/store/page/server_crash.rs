@@ -88,7 +88,7 @@ fn f73_p02_p08_a_crash_of_the_server_takes_rows_and_proof_together_and_they_come
     runtime.block_on(async {
         server.create_database().await.expect("a database");
         let pool = pool(&server.connect_options()).await;
-        tributary::db::migrate(&pool).await.expect("migrated");
+        tributary::db::migrate(&pool, tributary::db::Engine::Postgres).await.expect("migrated");
         let lines = poll(server.connect_options(), &provider, &clock).await.expect("a poll");
         assert!(lines.iter().all(PollLine::is_complete), "{lines:?}");
         sqlx::query("delete from ingest.windows").execute(&pool).await.expect("nothing is proven");
