@@ -1,12 +1,12 @@
 //! Sessions that are or may be stored: one batched upsert; and the removal of sessions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::model::id::SourceId;
-use crate::model::session::{MAPPING_VERSION, Session};
+use crate::model::session::{MAPPING_VERSION, Session, SessionState};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
 use crate::store::{StoreError, closed_hours, newer_wins, person, source_tables};
@@ -23,10 +23,36 @@ pub(super) async fn upsert(
     let (partial, whole): (Vec<_>, Vec<&Prepared<'_>>) =
         records.iter().partition(|record| newer_wins::is_partial(record, known));
     let (lacking, full): (Vec<_>, Vec<&Prepared<'_>>) = whole.iter().partition(|record| record.lacks_field);
-    let mut ids = write(tx, source_id, &full, Scope::Full, (fetched_at, now)).await?;
-    ids.extend(write(tx, source_id, &partial, Scope::Partial, (fetched_at, now)).await?);
-    ids.extend(write(tx, source_id, &lacking, Scope::Lacking, (fetched_at, now)).await?);
+    let ended = ended_without_field(tx, source_id, &lacking).await?;
+    let partial: Vec<&Prepared<'_>> = partial.into_iter().chain(lacking).collect();
+    let state = |session: &Session| match session.state {
+        SessionState::Live if ended.contains(session.provider_session_id.as_str()) => SessionState::Unknown,
+        state => state,
+    };
+    let mut ids = write(tx, source_id, &full, Scope::Full, |session| session.state, (fetched_at, now)).await?;
+    ids.extend(write(tx, source_id, &partial, Scope::Partial, state, (fetched_at, now)).await?);
     Ok(ids)
+}
+
+/// Returns the stored sessions among these that have ended. Their records lack a usual field, without which an ended
+/// session may look like a running one.
+async fn ended_without_field(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    lacking: &[&Prepared<'_>],
+) -> Result<HashSet<String>, StoreError> {
+    if lacking.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids = Columns { records: lacking }.text(|s| s.provider_session_id.as_str());
+    let ended = sqlx::query_scalar!(
+        "select provider_session_id from core.sessions
+          where source_id = $1 and provider_session_id = any($2) and session_state = 'ended'",
+        source_id.0,
+        &ids as &[&str],
+    );
+    let ended = ended.fetch_all(tx).await.map_err(StoreError::doing("reading which sessions have ended"))?;
+    Ok(ended.into_iter().collect())
 }
 
 /// Completeness of the records of sessions.
@@ -34,10 +60,8 @@ pub(super) async fn upsert(
 enum Scope {
     /// The whole session.
     Full,
-    /// Part of the session.
+    /// Part of the session, or all but a usual field: what it does not state keeps its value.
     Partial,
-    /// All but a usual field: a state that may result from its absence is ignored.
-    Lacking,
 }
 
 async fn write(
@@ -45,13 +69,14 @@ async fn write(
     source_id: SourceId,
     records: &[&Prepared<'_>],
     scope: Scope,
+    state: impl Fn(&Session) -> SessionState,
     (fetched_at, now): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<HashMap<String, i64>, StoreError> {
     if records.is_empty() {
         return Ok(HashMap::new());
     }
     let of = Columns { records };
-    // Citus passes no parameter to what an insert does with stored rows: hence a statement for each scope
+    // Citus passes no parameter to what an insert does with stored rows: hence a statement for each
     macro_rules! upsert {
         ($file:literal) => {{
             let rows = sqlx::query_file!(
@@ -60,7 +85,7 @@ async fn write(
                 &of.text(|s| s.provider_session_id.as_str()) as &[&str],
                 &of.text(|s| s.kind.as_str()) as &[&str],
                 &of.optional(|s| s.provider_status.as_deref()) as &[Option<&str>],
-                &of.text(|s| s.state.as_str()) as &[&str],
+                &of.text(|s| state(s).as_str()) as &[&str],
                 &of.text(|s| s.outcome.as_str()) as &[&str],
                 &of.any(|s| s.is_flagged_unresolved) as &[Option<bool>],
                 &of.optional(|s| s.channel.as_deref()) as &[Option<&str>],
@@ -92,7 +117,6 @@ async fn write(
     match scope {
         Scope::Full => upsert!("src/store/session_upsert/full.sql"),
         Scope::Partial => upsert!("src/store/session_upsert/partial.sql"),
-        Scope::Lacking => upsert!("src/store/session_upsert/lacking.sql"),
     }
 }
 

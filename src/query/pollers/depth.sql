@@ -9,9 +9,21 @@ tasks as materialized (
      -- the predicate of the index
      where t.state is not null
      group by t.source_id, t.stream, t.state, t.reason
+), last_runs as materialized (
+    select src.source_id, wanted.stream, r.started_at
+      from core.sources src
+     cross join lateral unnest(src.session_streams) wanted (stream)
+     cross join lateral (
+           select r.started_at from ingest.runs r
+            where r.source_id = src.source_id and r.stream = wanted.stream
+            order by r.run_id desc limit 1) r
 ), owed_tasks as materialized (
-    select t.source_id, t.stream, coalesce(t.reason, 'unknown') as class, t.next_try_at, t.owed_since
-      from ingest.artifact_tasks t where t.owed_since is not null
+    select t.source_id, t.stream, coalesce(t.reason, 'unknown') as class, count(*) as n,
+           min(t.next_try_at) as next_try_at, count(*) filter (where t.owed_since < r.started_at) as earlier
+      from ingest.artifact_tasks t
+      left join last_runs r on r.source_id = t.source_id and r.stream = t.stream
+     where t.owed_since is not null
+     group by t.source_id, t.stream, class
 ), expiring as materialized (
     select t.source_id, t.stream,
            count(*) filter (where t.expires_at <= $1::timestamptz + interval '1 hour') as in_an_hour,
@@ -103,11 +115,7 @@ select src.source_slug as "source!",
               -- owed before the current run began: what that run owes it may yet read
               coalesce(sum(earlier) filter (where class <> all ('{not_found,no_link,zero_bytes,rate_limited}')), 0)::bigint
                 as earlier_fault_count
-         from (select t.class, count(*) as n, min(t.next_try_at) as next_try_at,
-                      count(*) filter (where t.owed_since < run.started_at) as earlier
-                 from owed_tasks t
-                where t.source_id = src.source_id and t.stream = wanted.stream
-                group by t.class) by_class) owed on true
+         from owed_tasks t where t.source_id = src.source_id and t.stream = wanted.stream) owed on true
   left join lateral (
        select r.* from ingest.runs r
         where r.source_id = src.source_id and r.stream = wanted.stream and r.finished_at is not null
