@@ -1,6 +1,6 @@
--- Closed hours with the columns of ingest.narrow_sessions that they keep. A row stands for session_count sessions, which
--- all have its values; minutes and lengths are those of all of them. Of message_count, participant_count and, where the
--- hour is one of starts, completed_at, only whether they are null is kept.
+-- Closed hours with the columns of ingest.narrow_sessions that they keep. A row stands for session_count sessions,
+-- which all have its values; minutes and lengths are those of all of them. Of message_count, participant_count and,
+-- where the hour is one of starts, completed_at, only whether they are null is kept.
 create or replace view ingest.hourly_sessions as
 select h.counted_by, h.hour::timestamptz as hour, h.session_count, h.source_id, src.source_slug as source, src.provider,
        h.session_kind, h.session_state, h.outcome, h.channel, h.chat_state,

@@ -136,13 +136,17 @@ async fn check_connections(app: &App) -> Option<CheckLine> {
 }
 
 /// Compares the sums that questions read with the sessions that they stand for; `None` where the database does not
-/// answer or has no tables yet, which another check reports.
+/// answer or its schema is not current, which another check reports.
 async fn check_closed_hours(app: &App) -> Option<CheckLine> {
     let pool = app.pool(Purpose::Probe(Departures::default())).await.ok()?;
-    let (is_well, finding) = match closed_hours::differing(&pool).await.ok()? {
-        None => (true, "none is closed yet: questions read each session".to_owned()),
-        Some(0) => (true, "they equal their sessions".to_owned()),
-        Some(count) => (
+    if db::pending_migrations(&pool).await.ok()? > 0 {
+        return None;
+    }
+    let (is_well, finding) = match closed_hours::differing(&pool).await {
+        Err(error) => (false, format!("they could not be compared: {}", error.cause())),
+        Ok(None) => (true, "none is closed yet: questions read each session".to_owned()),
+        Ok(Some(0)) => (true, "they equal their sessions".to_owned()),
+        Ok(Some(count)) => (
             false,
             format!(
                 "{count} differ from their sessions: report this, and make them again with \

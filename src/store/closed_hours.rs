@@ -20,6 +20,8 @@ pub async fn close(pool: &PgPool) -> Result<Option<usize>, StoreError> {
         .await
         .map_err(&failed)?;
     let mut tx = connection.begin_with("begin isolation level repeatable read").await.map_err(&failed)?;
+    // all hours of many sessions take longer than the limit of the pool
+    sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await.map_err(&failed)?;
     let last = sqlx::query!(
         r#"select complete_through as "complete_through: DateTime<Utc>", touched_since as "touched_since: DateTime<Utc>"
              from ingest.closed_hours_state for update skip locked"#
@@ -117,7 +119,10 @@ async fn make(tx: &mut PgConnection, Hours { of_start, of_completion }: &Hours) 
 /// Returns the number of closed hours that differ from their rows, apart from those of sessions that changed since;
 /// `None`: no hour is closed.
 pub async fn differing(pool: &PgPool) -> Result<Option<i64>, StoreError> {
-    sqlx::query_scalar!(
+    let failed = StoreError::doing("comparing closed hours with sessions");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await.map_err(&failed)?;
+    let differing = sqlx::query_scalar!(
         r#"with touched as (
                select t.of_start, t.of_completion
                  from ingest.closed_hours_state c
@@ -139,7 +144,8 @@ pub async fn differing(pool: &PgPool) -> Result<Option<i64>, StoreError> {
                   as "count!"
              from touched t"#
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *tx)
     .await
-    .map_err(StoreError::doing("comparing closed hours with sessions"))
+    .map_err(&failed)?;
+    Ok(differing)
 }

@@ -1,4 +1,4 @@
-// What a page gains with JavaScript: values at the pointer or cursor, copying, the reader's zone, and a refresh each minute.
+// What a page gains with JavaScript: values at the pointer or cursor, copying, the reader's zone, a refresh a minute.
 const readOut = () => document.getElementById("read-out");
 let shown = null;
 

@@ -1,4 +1,4 @@
-//! `tributary check`: it ends soon, changes nothing, and names clocks that differ.
+//! `tributary check`: it ends soon, changes nothing, and names clocks that differ and sums that do.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tributary::app::{self, App, checking};
 use tributary::clock::{Clock, Dice, SystemClock};
+use tributary::store::closed_hours::close;
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault, RetryAfter};
 use tributary_simulator::quirks::Quirks;
@@ -137,6 +138,26 @@ async fn a_check_finds_keys_that_all_can_read_and_more_connections_than_the_serv
     let found = finding("[database]\nmax_connections = 200\n", "connections").await.expect("a fault");
     assert!(found.contains("use up to 403 each") && found.contains("lower database.max_connections"), "{found}");
     std::fs::remove_file(&key).expect("cleaned up");
+}
+
+#[tokio::test]
+async fn a_check_compares_closed_hours_with_their_sessions() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konpro, plain_feed(Platform::Konpro, 30), Quirks::default()).await;
+    assert!(world.poll_one().await.is_complete());
+    let line = async || {
+        let lines = checking::check(&world.app(), |_| ()).await.expect("it looks");
+        let line = lines.into_iter().find(|line| line.subject == "closed hours").expect("a line");
+        (line.is_well, line.finding)
+    };
+    assert_eq!(line().await, (true, "none is closed yet: questions read each session".to_owned()));
+    close(&world.db.pool).await.expect("closed");
+    assert_eq!(line().await, (true, "they equal their sessions".to_owned()));
+    let miscounted = "update ingest.closed_hours set session_count = session_count + 1
+                       where (counted_by, hour) = (select counted_by, max(hour) from ingest.closed_hours group by 1)";
+    sqlx::query(miscounted).execute(&world.db.pool).await.expect("written");
+    let (is_well, finding) = line().await;
+    assert!(!is_well && finding.starts_with("1 differ from their sessions"), "{finding}");
 }
 
 #[tokio::test]
