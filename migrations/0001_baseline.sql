@@ -803,6 +803,7 @@ create table ingest.closed_hours (
   counted_by            text not null check (counted_by in ('started_at', 'completed_at')),
   hour                  core.instant not null, -- start of the hour, UTC
   source_id             int not null,
+  place                 int not null,          -- tells the rows of an hour apart
   session_kind          text not null,
   session_state         text not null,
   outcome               text not null,
@@ -813,9 +814,9 @@ create table ingest.closed_hours (
   has_participant_count boolean not null,
   session_count         int not null,
   provider_minutes      numeric,               -- null: no session of these has any
-  duration_seconds      numeric                -- null: as above
+  duration_seconds      numeric,               -- null: as above
+  primary key (counted_by, hour, source_id, place)
 );
-create index closed_hours_by_hour on ingest.closed_hours (counted_by, hour);
 
 -- What the closed hours hold. Null: nothing, and all are made from rows; sessions were removed, of which no row tells
 -- the hour.

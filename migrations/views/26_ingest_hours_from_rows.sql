@@ -5,25 +5,33 @@ create or replace function ingest.hours_from_rows(of_start timestamptz[], of_com
   returns setof ingest.closed_hours
   language sql stable
 begin atomic
-  select 'started_at', h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
-         s.completed_at is not null, s.has_message_count, s.participant_count is not null,
-         count(*)::int, sum(s.minutes_consumed), sum(s.duration_seconds)
-    from unnest(of_start) h (hour)
-    join ingest.narrow_sessions s on s.started_at >= h.hour and s.started_at < h.hour + interval '1 hour'
-   where s.is_counted
-   group by h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
-            s.completed_at is not null, s.has_message_count, s.participant_count is not null,
-            s.minutes_consumed is null, s.duration_seconds is null
-  union all
-  select 'completed_at', h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
-         true, s.has_message_count, s.participant_count is not null,
-         count(*)::int, sum(s.minutes_consumed), sum(s.duration_seconds)
-    from unnest(of_completion) h (hour)
-    join ingest.narrow_sessions s on s.completed_at >= h.hour and s.completed_at < h.hour + interval '1 hour'
-   where s.is_counted
-   group by h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
-            s.has_message_count, s.participant_count is not null,
-            s.minutes_consumed is null, s.duration_seconds is null;
+  select r.counted_by, r.hour, r.source_id,
+         row_number() over (partition by r.counted_by, r.hour, r.source_id
+                                order by r.session_kind, r.session_state, r.outcome, r.channel, r.chat_state,
+                                         r.is_completed, r.has_message_count, r.has_participant_count,
+                                         r.provider_minutes is null, r.duration_seconds is null)::int as place,
+         r.session_kind, r.session_state, r.outcome, r.channel, r.chat_state, r.is_completed, r.has_message_count,
+         r.has_participant_count, r.session_count, r.provider_minutes, r.duration_seconds
+    from (select 'started_at' as counted_by, h.hour, s.source_id, s.session_kind, s.session_state, s.outcome,
+                 s.channel, s.chat_state, s.completed_at is not null as is_completed, s.has_message_count,
+                 s.participant_count is not null as has_participant_count, count(*)::int as session_count,
+                 sum(s.minutes_consumed) as provider_minutes, sum(s.duration_seconds) as duration_seconds
+            from unnest(of_start) h (hour)
+            join ingest.narrow_sessions s on s.started_at >= h.hour and s.started_at < h.hour + interval '1 hour'
+           where s.is_counted
+           group by h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
+                    s.completed_at is not null, s.has_message_count, s.participant_count is not null,
+                    s.minutes_consumed is null, s.duration_seconds is null
+          union all
+          select 'completed_at', h.hour, s.source_id, s.session_kind, s.session_state, s.outcome,
+                 s.channel, s.chat_state, true, s.has_message_count,
+                 s.participant_count is not null, count(*)::int, sum(s.minutes_consumed), sum(s.duration_seconds)
+            from unnest(of_completion) h (hour)
+            join ingest.narrow_sessions s on s.completed_at >= h.hour and s.completed_at < h.hour + interval '1 hour'
+           where s.is_counted
+           group by h.hour, s.source_id, s.session_kind, s.session_state, s.outcome, s.channel, s.chat_state,
+                    s.has_message_count, s.participant_count is not null,
+                    s.minutes_consumed is null, s.duration_seconds is null) r;
 end;
 
 comment on function ingest.hours_from_rows is
