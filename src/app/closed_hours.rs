@@ -21,7 +21,7 @@ pub(super) async fn keep_closed(pool: PgPool, stop: CancellationToken) {
             () = tokio::time::sleep(EVERY) => {}
         }
         match close(&pool).await {
-            Ok(Some(hours)) => tracing::debug!(hours, "closed hours"),
+            Ok(Some(ranges)) => tracing::debug!(ranges, "closed hours"),
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(cause = error.cause(), "hours could not be closed; questions read more sessions");

@@ -4,13 +4,17 @@
 //! a closed hour cannot drift away from its rows. Removed sessions leave no row to find their hour by: who removes any
 //! voids all hours.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::store::StoreError;
 
-/// Makes the hours of all sessions that changed since the last time from rows. Returns their number, or `None` if
-/// another instance is doing it.
+const HOUR: TimeDelta = TimeDelta::hours(1);
+
+/// Makes the hours of all sessions that changed since the last time from rows. Returns the number of ranges made, or
+/// `None` if another instance is doing it.
 pub async fn close(pool: &PgPool) -> Result<Option<usize>, StoreError> {
     let failed = StoreError::doing("closing hours");
     let mut connection = pool.acquire().await.map_err(&failed)?;
@@ -30,12 +34,16 @@ pub async fn close(pool: &PgPool) -> Result<Option<usize>, StoreError> {
     .await
     .map_err(&failed)?;
     let Some(last) = last else { return Ok(None) };
-    let hours = match (last.complete_through, last.touched_since) {
+    // Each range is planned for its own length.
+    sqlx::query("set local plan_cache_mode = force_custom_plan").execute(&mut *tx).await.map_err(&failed)?;
+    let ranges = match (last.complete_through, last.touched_since) {
         // Otherwise the clock of the database was set back, and later changes have earlier dates.
         (Some(last), Some(since)) if complete_through.is_some_and(|now| now >= last) => touched(&mut tx, since).await?,
-        _ => all(&mut tx).await?,
+        _ => vec![whole()],
     };
-    make(&mut tx, &hours).await?;
+    for range in &ranges {
+        make(&mut tx, *range).await?;
+    }
     sqlx::query!(
         "update ingest.closed_hours_state set complete_through = $1::timestamptz, touched_since = $1::timestamptz - interval '1 minute'",
         complete_through,
@@ -44,7 +52,7 @@ pub async fn close(pool: &PgPool) -> Result<Option<usize>, StoreError> {
     .await
     .map_err(&failed)?;
     tx.commit().await.map_err(&failed)?;
-    Ok(Some(hours.of_start.len() + hours.of_completion.len()))
+    Ok(Some(ranges.len()))
 }
 
 /// Voids all hours, in the transaction that removes sessions.
@@ -59,60 +67,48 @@ pub(super) async fn void(tx: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Hours by the start and by the completion of sessions.
-#[derive(Debug)]
-struct Hours {
-    of_start: Vec<DateTime<Utc>>,
-    of_completion: Vec<DateTime<Utc>>,
+/// A half-open range of whole hours.
+type Range = (DateTime<Utc>, DateTime<Utc>);
+
+/// Returns the range of all instants that the database takes.
+fn whole() -> Range {
+    (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::days(365 * 200))
 }
 
-async fn touched(tx: &mut PgConnection, since: DateTime<Utc>) -> Result<Hours, StoreError> {
-    sqlx::query_as!(
-        Hours,
-        r#"select of_start as "of_start!: Vec<DateTime<Utc>>", of_completion as "of_completion!: Vec<DateTime<Utc>>"
-             from ingest.touched_hours($1, null)"#,
+/// Returns the hours in which sessions that changed are, and those in which they once were, in ranges without gaps.
+async fn touched(tx: &mut PgConnection, since: DateTime<Utc>) -> Result<Vec<Range>, StoreError> {
+    let touched = sqlx::query!(
+        r#"select of_start || of_completion as "hours!: Vec<DateTime<Utc>>" from ingest.touched_hours($1, null)"#,
         since,
     )
     .fetch_one(tx)
     .await
-    .map_err(StoreError::doing("finding the hours of changed sessions"))
+    .map_err(StoreError::doing("finding the hours of changed sessions"))?;
+    let mut ranges: Vec<Range> = Vec::new();
+    for hour in touched.hours.into_iter().collect::<BTreeSet<_>>() {
+        match ranges.last_mut().filter(|(_, to)| *to == hour) {
+            Some((_, to)) => *to = hour + HOUR,
+            None => ranges.push((hour, hour + HOUR)),
+        }
+    }
+    Ok(ranges)
 }
 
-/// Deletes all closed hours, and returns all hours that have sessions.
-async fn all(tx: &mut PgConnection) -> Result<Hours, StoreError> {
-    let failed = StoreError::doing("finding all hours");
-    sqlx::query!("delete from ingest.closed_hours").execute(&mut *tx).await.map_err(&failed)?;
-    sqlx::query_as!(
-        Hours,
-        r#"select array(select distinct date_trunc('hour', started_at::timestamptz, 'UTC') from core.sessions)
-                    as "of_start!: Vec<DateTime<Utc>>",
-                  array(select distinct date_trunc('hour', completed_at::timestamptz, 'UTC') from core.sessions
-                         where completed_at is not null) as "of_completion!: Vec<DateTime<Utc>>""#
-    )
-    .fetch_one(tx)
-    .await
-    .map_err(&failed)
-}
-
-async fn make(tx: &mut PgConnection, Hours { of_start, of_completion }: &Hours) -> Result<(), StoreError> {
+async fn make(tx: &mut PgConnection, (from, to): Range) -> Result<(), StoreError> {
     let failed = StoreError::doing("adding up hours");
     sqlx::query!(
         "delete from ingest.closed_hours
-          where counted_by = 'started_at' and hour = any($1) or counted_by = 'completed_at' and hour = any($2)",
-        of_start as &[DateTime<Utc>],
-        of_completion as &[DateTime<Utc>],
+          where counted_by in ('started_at', 'completed_at') and hour >= $1 and hour < $2",
+        from,
+        to
     )
     .execute(&mut *tx)
     .await
     .map_err(&failed)?;
-    sqlx::query!(
-        "insert into ingest.closed_hours select * from ingest.hours_from_rows($1, $2)",
-        of_start as &[DateTime<Utc>],
-        of_completion as &[DateTime<Utc>],
-    )
-    .execute(tx)
-    .await
-    .map_err(&failed)?;
+    sqlx::query!("insert into ingest.closed_hours select * from ingest.hours_from_rows($1, $2)", from, to)
+        .execute(tx)
+        .await
+        .map_err(&failed)?;
     Ok(())
 }
 
@@ -120,6 +116,7 @@ async fn make(tx: &mut PgConnection, Hours { of_start, of_completion }: &Hours) 
 /// `None`: no hour is closed.
 pub async fn differing(pool: &PgPool) -> Result<Option<i64>, StoreError> {
     let failed = StoreError::doing("comparing closed hours with sessions");
+    let (from, to) = whole();
     let mut tx = pool.begin().await.map_err(&failed)?;
     sqlx::query("set local statement_timeout = 0").execute(&mut *tx).await.map_err(&failed)?;
     let differing = sqlx::query_scalar!(
@@ -129,11 +126,7 @@ pub async fn differing(pool: &PgPool) -> Result<Option<i64>, StoreError> {
                 cross join lateral ingest.touched_hours(c.complete_through, null) t
                 where c.complete_through is not null
            ), of_rows as (
-               select r.*
-                 from ingest.hours_from_rows(
-                        array(select distinct date_trunc('hour', started_at::timestamptz, 'UTC') from core.sessions),
-                        array(select distinct date_trunc('hour', completed_at::timestamptz, 'UTC') from core.sessions
-                               where completed_at is not null)) r
+               select r.* from ingest.hours_from_rows($1, $2) r
            ), different as (
                (select * from of_rows except all select * from ingest.closed_hours)
                union all
@@ -142,7 +135,9 @@ pub async fn differing(pool: &PgPool) -> Result<Option<i64>, StoreError> {
            select (select count(distinct (d.counted_by, d.hour)) from different d
                     where d.hour <> all(case d.counted_by when 'started_at' then t.of_start else t.of_completion end))
                   as "count!"
-             from touched t"#
+             from touched t"#,
+        from,
+        to,
     )
     .fetch_optional(&mut *tx)
     .await
