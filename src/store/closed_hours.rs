@@ -55,15 +55,13 @@ pub async fn close(pool: &PgPool) -> Result<Option<usize>, StoreError> {
     Ok(Some(ranges.len()))
 }
 
-/// Voids all hours, in the transaction that removes sessions.
+/// Voids all hours, in the transaction that removes sessions. The update has no condition: where hours are being closed
+/// for the first time, it must wait for them as well.
 pub(super) async fn void(tx: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.closed_hours_state set complete_through = null, touched_since = null
-          where complete_through is not null"
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("voiding closed hours"))?;
+    sqlx::query!("update ingest.closed_hours_state set complete_through = null, touched_since = null")
+        .execute(tx)
+        .await
+        .map_err(StoreError::doing("voiding closed hours"))?;
     Ok(())
 }
 
