@@ -1,8 +1,13 @@
 //! Closed hours change no answer, and are what answers read where nothing changed since.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use sqlx::PgPool;
+use tributary::clock::Clock as _;
 use tributary::store::closed_hours::{close, differing};
+use tributary::store::operation::Operator;
+use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
 
 use crate::harness::World;
 use crate::query::every_metric::known_world;
@@ -144,4 +149,40 @@ async fn two_instances_do_not_close_hours_at_once() {
     assert_eq!(close(pool).await.expect("not an error"), None);
     other.rollback().await.expect("ended");
     assert!(close(pool).await.expect("closed").is_some());
+}
+
+#[tokio::test]
+async fn a_source_that_is_removed_while_its_hours_are_first_closed_leaves_no_closed_hour() {
+    let world = world().await;
+    let pool = &world.db.pool;
+    let waiting = async || {
+        let sql = "select count(*) from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'";
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.expect("a number")
+    };
+    // the closing has its snapshot, and cannot write yet
+    let mut holder = pool.begin().await.expect("a transaction");
+    sqlx::query("lock table ingest.closed_hours in share mode").execute(&mut *holder).await.expect("locked");
+    let closing = tokio::spawn({
+        let pool = pool.clone();
+        async move { close(&pool).await.expect("closed") }
+    });
+    while waiting().await < 1 {}
+    let changes = SourceChanges { pool: pool.clone(), person_key: world.app().person_key(pool).await.expect("a key") };
+    let now = world.clock.now();
+    let removal = tokio::spawn(async move {
+        let operator = Operator { requested_by: "ada".to_owned(), request_id: None };
+        let (change, configured) = (Change::Remove, Some(&[][..]));
+        let request =
+            ChangeRequest { slug: "konvo-main", change, is_dry_run: false, configured, operator: &operator, now };
+        changes.apply(&request).await.expect("removed")
+    });
+    while !removal.is_finished() && waiting().await < 2 {}
+    holder.rollback().await.expect("released");
+    assert!(closing.await.expect("no panic").is_some());
+    removal.await.expect("no panic");
+    assert_eq!(differing(pool).await.expect("compared"), None, "the hours have sessions that are gone");
+    close(pool).await.expect("closed");
+    assert_eq!(differing(pool).await.expect("compared"), Some(0));
 }

@@ -129,6 +129,9 @@ async fn a_session_of_which_one_row_lacks_its_time_is_not_covered() {
     assert_eq!(coverage("participants").await, (2, 4, 2));
     assert_eq!(coverage("audio_mos_avg").await, (2, 4, 2));
     assert_eq!(coverage("peak_concurrent_participants").await, (2, 4, 2));
+    // the person of 403 is not known, nor one of 405; the participants of 406 were never fetched
+    assert_eq!(coverage("unique_people").await, (5, 1, 3));
+    assert_eq!(coverage("returning_people&granularity=day").await, (5, 1, 3));
     // no session counts twice; 401 has no minutes
     assert_eq!(coverage("messages,participants,minutes_consumed").await, (6, 0, 6));
     assert_eq!(coverage("sessions").await, (6, 0, 0));

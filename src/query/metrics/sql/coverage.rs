@@ -1,7 +1,8 @@
 //! The coverage of a query: how many sessions began, and how many of them lack data.
 //!
 //! A session lacks data if its own data are missing, or those of one of its rows: a message without a time, a presence
-//! without a quality report. The latter are counted apart, since the statement of a scan does not read these rows.
+//! without a quality report, a visitor who is not identified. The latter are counted apart, since the statement of a
+//! scan does not read these rows.
 
 use chrono::{DateTime, Utc};
 
@@ -76,7 +77,7 @@ pub(crate) fn partly_lacking(
 ) -> Option<Statement> {
     let query = &query.narrowed(&MetricQuery::whole_view(&[]));
     let mut rows: Option<Statement> = None;
-    for grain in [Grain::Messages, Grain::Presences] {
+    for grain in [Grain::Messages, Grain::Presences, Grain::Visits] {
         let Some(lacking) = lacking_rows(query, grain, sources, now, has_untimed) else { continue };
         match &mut rows {
             Some(rows) => _ = rows.push("\nunion all ").append(lacking),

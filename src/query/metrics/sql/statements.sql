@@ -268,6 +268,17 @@ select v.bucket, min(v.source_id) as source_id, null::bigint as started, null::b
  where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and v.source_id = any(array[1, 3])) v
  group by grouping sets ((1), ());
 
+-- people by day, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join ingest.narrow_sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+   and (s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v join ingest.narrow_sessions s using (source_id, session_id)
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (not v.is_identified)))
+ group by 1;
+
 -- new and returning people by day, sessions
 select own.source_id, own.started
   from analytics.sources src
@@ -297,6 +308,18 @@ select b.bucket, min(v.source_id) as source_id, null::bigint as started, null::b
    from (select width_bucket(v.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
  where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and v.source_id = any(array[1, 3])
  group by 1, v.provider;
+
+-- new and returning people by day, sessions that lack data in part
+select s.source_id, count(*) as unknown
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join ingest.narrow_sessions s
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
+   and (s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) is not true
+   and (s.source_id, s.session_id) in (
+select s.source_id, s.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v join ingest.narrow_sessions s using (source_id, session_id)
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and ((v.is_identified) is not true)
+    or s.source_id = any(array[1, 3]) and ((v.is_identified) is not true)))
+ group by 1;
 
 -- retention by week of age, scan 1
 select b.bucket, s.source_id as source_id, null::text, count(*) as started, 0::bigint as unknown
