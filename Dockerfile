@@ -1,4 +1,5 @@
-# Build and runtime images are arguments, so that they can come from any registry.
+# Build and runtime images are arguments, so that they can come from any registry. The compiler is that of the image:
+# rust-toolchain.toml stays outside, since it would download the components that only developers need.
 ARG RUST_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
