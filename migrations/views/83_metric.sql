@@ -17,7 +17,7 @@ begin
       using hint = 'analytics.metric_definitions lists the metrics and their dimensions', errcode = 'undefined_object';
   end if;
   return query execute statement
-    using asked_from, asked_to, coalesce(step, asked_to - asked_from + interval '1 day'), zone, dimension,
+    using asked_from, asked_to, coalesce(step, asked_to - asked_from + interval '2 days'), zone, dimension,
           analytics.instant(present, zone);
 end
 $$;

@@ -6,7 +6,6 @@
 use std::fmt;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -27,10 +26,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let declared =
-            parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = declared.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
+        if request_body::is_json(&parts.headers) != Some(true) {
             return Err(ActionProblem::NotJson.into());
         }
         let bytes = request_body::read(body, &parts.extensions, MAX_BODY_BYTES).await?;

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::connector::error::PullError;
-use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint};
+use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint, identities};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Cursor, Page};
 use crate::model::time::Window;
@@ -54,8 +54,7 @@ impl WalkRecord {
             let at = session.created_at;
             self.created = Some(self.created.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
         }
-        for reject in &page.rejects {
-            let identity = reject.provider_record_id.as_ref().map_or_else(|| fingerprint(&reject.raw), fingerprint);
+        for identity in identities(&page.rejects) {
             self.end.see(identity, true);
         }
         self.has_nameless |= page.rejects.iter().any(|reject| reject.provider_record_id.is_none());
@@ -79,24 +78,24 @@ impl WalkRecord {
         self.end.holds(fingerprint(id))
     }
 
-    /// Describes too many rejects: then our reading of the provider is wrong, not the records.
-    fn misread(&self) -> Option<String> {
-        let borne = (self.records / REJECT_SHARE).max(REJECTS_BORNE);
-        let is_misread = self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records);
-        is_misread.then(|| format!("{} of {} records could not be normalized", self.rejects, self.records))
-    }
-
     /// Returns what the walk proves about its window, once it has ended with `last`.
     pub(super) fn finding(&self, window: Window, last: &Page) -> Finding {
         let is_ahead = window.from >= window.to;
         let unprovable = last.unprovable.filter(|_| !self.end.is_guarded()).map(str::to_owned);
         let doubt = unprovable
             .or_else(|| self.end.doubt().filter(|_| self.end.is_guarded() || self.end.miscount().is_some()))
-            .or_else(|| self.misread())
+            .or_else(|| misread(self.records, self.rejects))
             .or_else(|| self.end.doubt())
             .or_else(|| is_ahead.then(|| "the provider's clock is before this range".to_owned()));
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let distinct_count = number(self.end.distinct());
         Finding { window, doubt, provider_total: self.end.total().map(number), distinct_count }
     }
+}
+
+/// Describes too many rejects among records or rows: then our reading of the provider is wrong, not these.
+pub(super) fn misread(records: usize, rejects: usize) -> Option<String> {
+    let borne = (records / REJECT_SHARE).max(REJECTS_BORNE);
+    let is_misread = rejects > borne || (rejects > 0 && rejects * 2 > records);
+    is_misread.then(|| format!("{rejects} of {records} records could not be normalized"))
 }

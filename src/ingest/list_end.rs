@@ -13,11 +13,12 @@
 //!
 //! This module receives pages and returns what they prove. It fetches and saves nothing.
 
-use std::collections::{HashSet, hash_map::DefaultHasher};
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use crate::connector::error::{PullError, PullErrorKind};
-use crate::model::page::Cursor;
+use crate::model::page::{Cursor, Reject};
 
 /// Page limit of one reading: beyond it the provider repeats itself in a way the other guards do not detect.
 const MAX_PAGES: u64 = 20_000;
@@ -27,7 +28,6 @@ const MAX_EMPTY_PAGES: u32 = 100;
 const MAX_STALE_PAGES: u32 = 2;
 /// Round numbers at which providers cap lists, counts and pages.
 const ROUND_LISTS: u64 = 1_000;
-const ROUND_TOTALS: u64 = 500;
 const ROUND_PAGES: [u64; 2] = [10, 25];
 
 /// Statement of a page about the list, beside its records.
@@ -59,9 +59,6 @@ struct ProviderCount {
     /// The count fell between two pages, even if it rose afterwards: the records behind the removed one moved up by
     /// one, possibly across the border of a page that was already read.
     has_shrunk: bool,
-    /// The count was once higher than the number listed: it is neither the size of a page nor that of the list so
-    /// far.
-    was_ahead: bool,
     /// The list continued beyond its count, which therefore counts something else.
     is_refuted: bool,
 }
@@ -115,7 +112,6 @@ impl ListEnd {
             self.counted.has_shrunk |= page.total < self.counted.total;
             self.counted.total = page.total;
         }
-        self.counted.was_ahead |= self.is_overdue();
         self.counted.is_refuted |=
             (self.was_claimed && is_new) || self.counted.total.is_some_and(|total| total < distinct);
         self.empty_pages = if page.rows == 0 { self.empty_pages + 1 } else { 0 };
@@ -127,7 +123,7 @@ impl ListEnd {
         }
         let next = match (page.next, page.past_end) {
             (Some(next), _) => next,
-            (None, Some(past_end)) if self.counted.is_refuted || (is_full && !self.is_credible()) => {
+            (None, Some(past_end)) if self.counted.is_refuted || is_full => {
                 self.was_claimed = true;
                 past_end
             }
@@ -153,11 +149,6 @@ impl ListEnd {
             self.guard = Some("the provider keeps repeating a page".to_owned());
         }
         true
-    }
-
-    /// Whether a count that was reached on a full page is the count of the list.
-    fn is_credible(&self) -> bool {
-        self.counted.was_ahead && self.counted.total.is_some_and(|total| !total.is_multiple_of(ROUND_TOTALS))
     }
 
     /// Whether a page has full length: as requested, or as long as the longest one before it. For a first page that
@@ -254,4 +245,20 @@ pub(super) fn fingerprint(identity: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Returns the identity of each reject of a page. Equal ones without an id are as many records as there are.
+pub(super) fn identities(rejects: &[Reject]) -> Vec<u64> {
+    let mut nameless: HashMap<&[u8], u32> = HashMap::new();
+    let identity = |reject: &Reject, count: u32| match &reject.provider_record_id {
+        Some(id) => fingerprint(id),
+        None => fingerprint(&(&reject.raw, count)),
+    };
+    let mut identities = Vec::with_capacity(rejects.len());
+    for reject in rejects {
+        let count = nameless.entry(&reject.raw).or_default();
+        *count += 1;
+        identities.push(identity(reject, *count));
+    }
+    identities
 }

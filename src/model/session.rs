@@ -1,6 +1,6 @@
 //! The session: one conversation, meeting or avatar stream, in terms that all providers share.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use crate::model::field::FieldPresence;
@@ -146,10 +146,22 @@ pub struct Session {
     pub fields: FieldPresence,
 }
 
+/// A provider's clock may be ahead of ours by so much; a change time later than that is a fault.
+const AHEAD: TimeDelta = TimeDelta::minutes(10);
+
+/// Returns a stated change time, unless it was in the future when its record was fetched: such a time would make all
+/// later records look old.
+pub fn possible_change(stated: Option<DateTime<Utc>>, fetched_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    stated.filter(|at| fetched_at.is_none_or(|fetched_at| *at <= fetched_at + AHEAD))
+}
+
 impl Session {
-    /// Returns whether this is older than `other` by the provider's own clock.
-    pub fn is_older_than(&self, other: &Self) -> bool {
-        self.provider_updated_at.zip(other.provider_updated_at).is_some_and(|(own, other)| own < other)
+    /// Returns whether this is older than `other` by the provider's own clock. Each comes with the time at which it was
+    /// fetched.
+    pub fn is_older_than(&self, fetched_at: DateTime<Utc>, other: &Self, other_fetched_at: DateTime<Utc>) -> bool {
+        let own = possible_change(self.provider_updated_at, Some(fetched_at));
+        let other = possible_change(other.provider_updated_at, Some(other_fetched_at));
+        own.zip(other).is_some_and(|(own, other)| own < other)
     }
 
     /// Returns whether this names only part of its session, so that it may add data and must not blank out
@@ -161,14 +173,14 @@ impl Session {
         self.is_partial || (self.provider_updated_at.is_none() && lacks)
     }
 
-    /// Returns the stored state once `newer` follows this: an older record changes nothing, a partial one adds
-    /// its data as `session_upsert/partial.sql` does, and data that a record did not carry stays.
+    /// Returns the stored state once `newer` follows this: a partial record adds its data as
+    /// `session_upsert/partial.sql` does, and data that a record did not carry stays. An empty list of messages removes
+    /// none.
     #[must_use]
     pub fn followed_by(self, newer: Self) -> Self {
-        if newer.is_older_than(&self) {
-            return self;
-        }
-        let has_lost_messages = newer.fields.has_lost(&self.fields, true);
+        let has_messages = self.messages.as_ref().is_some_and(|messages| !messages.is_empty());
+        let has_lost_messages = newer.fields.has_lost(&self.fields, true)
+            || has_messages && newer.messages.as_ref().is_some_and(Vec::is_empty);
         let newer = if has_lost_messages { Self { messages: None, ..newer } } else { newer };
         if newer.names_part(self.provider_updated_at.is_some(), self.state != SessionState::Unknown) {
             return self.with_part(newer);

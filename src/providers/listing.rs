@@ -136,6 +136,22 @@ pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(V
     Some((elements(list.get())?, None))
 }
 
+/// Returns whether an answer states a failure in spite of its status: an empty list beside an error proves nothing.
+pub(super) fn states_failure(answer: &Answer) -> bool {
+    let ignored = DriftItems::default();
+    let Ok(envelope) = Fields::open(&answer.body, &ignored) else { return false };
+    let is_stated = |name: &str| {
+        let value = members(&answer.body).and_then(|envelope| envelope.get(name).map(|value| value.get().to_owned()));
+        value.is_some_and(|value| !matches!(without_blanks(&value).as_str(), "null" | "false" | "\"\"" | "[]" | "{}"))
+    };
+    envelope.flag("success") == Some(false) || is_stated("error") || is_stated("errors")
+}
+
+/// Returns the beginning of a JSON value without blanks.
+fn without_blanks(value: &str) -> String {
+    value.chars().filter(|c| !c.is_whitespace()).take(6).collect()
+}
+
 /// Returns what `read` finds in the answer or, if that is nothing, in the answer with its invalid JSON repaired.
 pub(super) fn read_or_mend<T>(answer: &Answer, read: impl Fn(&Answer) -> Option<T>) -> Option<T> {
     read(answer).or_else(|| read(&answer.repaired()?))

@@ -148,10 +148,12 @@ pub async fn costs(
     Ok(costs)
 }
 
-/// Returns the currency of the actual cards; `None`: there are none.
-pub async fn currency(snapshot: &Snapshot) -> Result<Option<String>, ReadError> {
+/// Returns the currency of the actual cards of these sources; `None`: there are none.
+pub async fn currency(snapshot: &Snapshot, source_ids: &[i32]) -> Result<Option<String>, ReadError> {
     let currency = sqlx::query_scalar!(
-        r#"select min(c.currency) as currency from analytics.rate_cards c where c.scenario = 'actual'"#
+        "select min(c.currency) as currency from analytics.rate_cards c
+          where c.scenario = 'actual' and c.source_id = any($1)",
+        source_ids,
     );
     let mut transaction = snapshot.transaction().await;
     currency.fetch_one(&mut **transaction).await.map_err(reading("the currency of the rate cards"))

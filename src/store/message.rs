@@ -80,7 +80,7 @@ async fn write(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Me
     Ok(())
 }
 
-/// Replaces the messages of each session in `carried` with the received ones. `updated` are the sessions that were
+/// Replaces the messages of each session in `carried` with the received ones, unless there are none. `updated` are the sessions that were
 /// stored before; `count` computes a session's statistics.
 pub(super) async fn replace(
     tx: &mut PgConnection,
@@ -89,14 +89,38 @@ pub(super) async fn replace(
     updated: &[i64],
     count: fn(&[Message]) -> SessionStats,
 ) -> Result<(), StoreError> {
+    let kept = having_messages(tx, source_id, carried).await?;
+    let carried: Vec<(i64, &[Message])> = carried.iter().filter(|(id, _)| !kept.contains(id)).copied().collect();
     if carried.is_empty() {
         return Ok(());
     }
-    let messages = in_order(carried);
+    let messages = in_order(&carried);
     let stale: Vec<i64> = carried.iter().map(|(id, _)| *id).filter(|id| updated.contains(id)).collect();
     delete_missing(tx, source_id, &stale, &messages).await?;
     write(tx, source_id, &messages).await?;
-    session_stats::write(tx, source_id, carried, count).await
+    session_stats::write(tx, source_id, &carried, count).await
+}
+
+/// Returns the sessions that came without a message and have stored ones, which they keep: an empty list may be an
+/// answer without its messages.
+async fn having_messages(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    carried: &[(i64, &[Message])],
+) -> Result<HashSet<i64>, StoreError> {
+    let empty: Vec<i64> = carried.iter().filter(|(_, list)| list.is_empty()).map(|(id, _)| *id).collect();
+    if empty.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let having = sqlx::query_scalar!(
+        "select distinct session_id from core.messages where source_id = $1 and session_id = any($2)",
+        source_id.0,
+        &empty,
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("looking for stored messages"))?;
+    Ok(having.into_iter().collect())
 }
 
 /// Deletes the messages that the provider no longer lists in a session that it listed with messages.

@@ -1,14 +1,15 @@
 //! Order of two records of one session, and what a record may overwrite.
 //!
-//! The provider's own change time decides where both have one; else the time of the request. A record whose session
-//! is stored unchanged writes nothing, so the stored time of the request may be earlier than the last one with the
-//! same bytes. That is why a page that is itself old is not saved at all ([`OLDEST_PAGE`]): only newer states could
+//! The provider's own change time decides where both have one that was possible when they were fetched; else the time
+//! of the request. A record whose session is stored unchanged writes nothing, so the stored time of the request may be
+//! earlier than the last one with the same bytes. That is why a page that is itself old is not saved at all ([`OLDEST_PAGE`]): only newer states could
 //! be reverted, and the next reading corrects them. Pure functions: this module knows neither tables nor calls.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::session::possible_change;
 use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
 
@@ -45,7 +46,8 @@ pub(super) fn sort<'a, 'r>(
 }
 
 fn is_older(record: &Prepared<'_>, known: &Known, fetched_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    match (record.record.session.provider_updated_at, known.provider_updated_at) {
+    let new = possible_change(record.record.session.provider_updated_at, Some(fetched_at));
+    match (new, possible_change(known.provider_updated_at, known.fetched_at)) {
         (Some(new), Some(stored)) if new != stored => new < stored,
         // the record states its change time, and the stored one does not
         (Some(_), None) => false,

@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
 use crate::model::page::{Page, Record, Reject};
+use crate::model::session::possible_change;
 use crate::store::data_version::Changed;
 use crate::store::erasure::redact::redact;
 use crate::store::newer_wins::{self, OLDEST_PAGE};
@@ -57,7 +58,8 @@ fn prepare<'a>(page: &'a Page, context: &SaveContext<'_>) -> Vec<Prepared<'a>> {
     let mut latest: BTreeMap<&str, &Record> = BTreeMap::new();
     for record in &page.records {
         let slot = latest.entry(record.session.provider_session_id.as_str()).or_insert(record);
-        if record.session.provider_updated_at >= slot.session.provider_updated_at {
+        let change = |of: &Record| possible_change(of.session.provider_updated_at, Some(context.fetched_at));
+        if change(record) >= change(slot) {
             *slot = record;
         }
     }

@@ -6,6 +6,7 @@ mod backfill_units;
 pub(crate) mod clocks;
 mod completeness;
 mod concurrent_pollers;
+mod impossible_answers;
 mod kill_points;
 mod lateness;
 mod list_end;

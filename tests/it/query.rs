@@ -15,6 +15,7 @@ mod drivers;
 pub(crate) mod every_metric;
 mod groups;
 mod meetings;
+mod missing_fields;
 mod missing_times;
 mod narrow_sessions;
 mod null_rules;

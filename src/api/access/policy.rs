@@ -19,6 +19,7 @@ use crate::api::access::audit_log::AuditLog;
 use crate::api::access::budget::{ADDRESS, Budgets, RATE_LIMIT, RATE_LIMIT_POLICY, READ};
 use crate::api::access::key_ring::KeyRing;
 use crate::api::access::tls::ByTls;
+use crate::api::formats::STATED;
 use crate::api::problem::{AccessProblem, ApiError};
 use crate::api::request_id::REQUEST_ID;
 use crate::clock::Clock;
@@ -100,6 +101,7 @@ impl AccessPolicy {
     pub(crate) fn cors(&self) -> CorsLayer {
         let origins = self.server.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
         let query = Method::from_bytes(b"QUERY").unwrap_or(Method::POST);
+        let own = [header::ETAG, header::LINK, header::RETRY_AFTER, REQUEST_ID, RATE_LIMIT, RATE_LIMIT_POLICY];
         CorsLayer::new()
             .allow_origin(origins.collect::<Vec<_>>())
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, query])
@@ -112,14 +114,7 @@ impl AccessPolicy {
                 HeaderName::from_static("idempotency-key"),
                 REQUEST_ID,
             ])
-            .expose_headers([
-                header::ETAG,
-                header::LINK,
-                header::RETRY_AFTER,
-                REQUEST_ID,
-                RATE_LIMIT,
-                RATE_LIMIT_POLICY,
-            ])
+            .expose_headers(own.into_iter().chain(STATED).collect::<Vec<_>>())
             .max_age(std::time::Duration::from_mins(10))
     }
 

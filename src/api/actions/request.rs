@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -49,7 +49,7 @@ impl<S: Send + Sync> FromRequest<S> for ActionRequest {
         if !policy.is_some_and(|policy| policy.is_permitted_origin(&parts.headers, host)) {
             return Err(ActionProblem::CrossSite.into());
         }
-        let is_json = is_json(&parts.headers);
+        let is_json = request_body::is_json(&parts.headers);
         if is_json == Some(false) {
             return Err(ActionProblem::NotJson.into());
         }
@@ -130,13 +130,6 @@ fn note_unstorable(value: &Value, pointer: &str, faults: &mut Vec<Fault>) {
 pub(crate) fn body_fault(pointer: &str, code: &'static str, detail: &str) -> Fault {
     let (pointer, detail) = (Some(pointer.to_owned()), detail.to_owned());
     Fault { parameter: String::new(), pointer, code, detail, allowed: Vec::new(), did_you_mean: Vec::new() }
-}
-
-/// Returns whether the body is declared as JSON; `None`: it is not declared.
-fn is_json(headers: &HeaderMap) -> Option<bool> {
-    let declared = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default();
-    Some(essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {

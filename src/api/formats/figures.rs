@@ -12,6 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::api::formats::cell::{Cell, Field, Head, Kind, LOCAL_DATE};
 use crate::query::metrics::answer::{Answer, MetricRow, TimeBucket, UnmatchedRow};
+use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::measure::{Measure, Metric, Term};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::time_column::Attribution;
@@ -36,7 +37,12 @@ pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell
         head.push(column("previous_bucket_end", Kind::Instant));
         head.push(column("previous_bucket_status", Kind::Text));
     }
-    head.extend(query.dimensions.iter().map(|dimension| column(dimension.as_str(), Kind::Text)));
+    for dimension in &query.dimensions {
+        head.push(column(dimension.as_str(), Kind::Text));
+        if titles_of(answer, *dimension).is_some() {
+            head.push(column("meeting_title", Kind::Text));
+        }
+    }
     if query.top.is_some() {
         head.push(column("is_other", Kind::Boolean));
     }
@@ -57,8 +63,13 @@ pub(crate) fn table(answer: &Answer, query: &MetricQuery) -> (Head, Vec<Vec<Cell
             of_metric("_change_ratio", Kind::Decimal);
         }
     }
-    let unmatched = answer.unmatched_previous.iter().map(|row| unmatched_cells(row, query));
-    (head, answer.rows.iter().map(|row| cells(row, query)).chain(unmatched).collect())
+    let unmatched = answer.unmatched_previous.iter().map(|row| unmatched_cells(row, query, answer));
+    (head, answer.rows.iter().map(|row| cells(row, query, answer)).chain(unmatched).collect())
+}
+
+/// Returns the titles of the values of a dimension, if the answer has them.
+fn titles_of(answer: &Answer, dimension: Dimension) -> Option<&BTreeMap<String, String>> {
+    answer.titles.as_ref()?.get(dimension.as_str())
 }
 
 fn kind(is_count: bool) -> Kind {
@@ -100,12 +111,24 @@ fn bucket_cells(bucket: &TimeBucket) -> [Cell; 3] {
 }
 
 /// Returns the cells of a group, and whether it stands for all others.
-fn group_cells(group: &BTreeMap<&'static str, Option<String>>, is_other: bool, query: &MetricQuery) -> Vec<Cell> {
-    let values = query.dimensions.iter().map(|dimension| group.get(dimension.as_str()).cloned().flatten());
-    values.map(|value| value.cell()).chain(query.top.map(|_| is_other.cell())).collect()
+fn group_cells(
+    group: &BTreeMap<&'static str, Option<String>>,
+    is_other: bool,
+    query: &MetricQuery,
+    answer: &Answer,
+) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for dimension in &query.dimensions {
+        let value = group.get(dimension.as_str()).cloned().flatten();
+        let title = titles_of(answer, *dimension).map(|titles| value.as_ref().and_then(|value| titles.get(value)));
+        cells.push(value.clone().cell());
+        cells.extend(title.map(|title| title.cloned().cell()));
+    }
+    cells.extend(query.top.map(|_| is_other.cell()));
+    cells
 }
 
-fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
+fn cells(row: &MetricRow, query: &MetricQuery, answer: &Answer) -> Vec<Cell> {
     let mut cells = Vec::from(bucket_cells(&row.bucket));
     // a bucket's start has the offset of the zone
     cells.insert(1, read(&row.bucket.start).map_or(Cell::Null, |at| Cell::Date(at.date_naive())));
@@ -113,7 +136,7 @@ fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
     if query.comparison.is_some() {
         cells.extend(row.previous_bucket.as_ref().map_or([Cell::Null, Cell::Null, Cell::Null], bucket_cells));
     }
-    cells.extend(group_cells(&row.dimensions, row.is_other, query));
+    cells.extend(group_cells(&row.dimensions, row.is_other, query, answer));
     let (none, unchanged) = (Value::default(), Change::default());
     for metric in &query.metrics {
         let value = row.values.get(metric.id).unwrap_or(&none);
@@ -124,10 +147,10 @@ fn cells(row: &MetricRow, query: &MetricQuery) -> Vec<Cell> {
 }
 
 /// Returns the cells of a row that has no bucket of the range, and so previous values alone.
-fn unmatched_cells(row: &UnmatchedRow, query: &MetricQuery) -> Vec<Cell> {
+fn unmatched_cells(row: &UnmatchedRow, query: &MetricQuery, answer: &Answer) -> Vec<Cell> {
     let mut cells: Vec<Cell> = std::iter::repeat_with(|| Cell::Null).take(BUCKET_COLUMNS).collect();
     cells.extend(bucket_cells(&row.previous_bucket));
-    cells.extend(group_cells(&row.dimensions, row.is_other, query));
+    cells.extend(group_cells(&row.dimensions, row.is_other, query, answer));
     let none = Value::default();
     for metric in &query.metrics {
         let value = row.values.get(metric.id).unwrap_or(&none);

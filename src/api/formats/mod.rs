@@ -14,6 +14,8 @@ mod ndjson;
 #[cfg(feature = "parquet")]
 mod parquet;
 
+use std::collections::BTreeSet;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -39,6 +41,10 @@ const DATA_WARNINGS: HeaderName = HeaderName::from_static("data-warnings");
 
 /// Currency of amounts of money, ISO 4217.
 const DATA_CURRENCY: HeaderName = HeaderName::from_static("data-currency");
+
+/// The headers that state what the JSON envelope states.
+pub(crate) const STATED: [HeaderName; 6] =
+    [DATA_VERSION, DATA_COMPLETE_THROUGH, DATA_STATE_AS_OF, DATA_REPLICA_AS_OF, DATA_WARNINGS, DATA_CURRENCY];
 
 /// The form of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,14 +226,15 @@ pub(crate) fn describe<'a>(
     freshness: &Freshness,
     warnings: impl IntoIterator<Item = &'a str>,
 ) -> Response {
-    let warnings: Vec<&str> = warnings.into_iter().collect();
+    let warnings: BTreeSet<&str> = warnings.into_iter().collect();
+    let warnings = warnings.into_iter().collect::<Vec<_>>().join(", ");
     let instant = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     let headers = [
         (DATA_VERSION, Some(freshness.data_version.clone())),
         (DATA_COMPLETE_THROUGH, instant(freshness.complete_through)),
         (DATA_STATE_AS_OF, instant(freshness.state_as_of)),
         (DATA_REPLICA_AS_OF, instant(freshness.replica_as_of)),
-        (DATA_WARNINGS, Some(warnings.join(", ")).filter(|text| !text.is_empty())),
+        (DATA_WARNINGS, Some(warnings).filter(|text| !text.is_empty())),
     ];
     for (name, value) in headers {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {

@@ -15,7 +15,7 @@ use crate::api::health::{criteria, probe};
 use crate::api::parameters::Asked;
 use crate::api::parameters::values::switch;
 use crate::api::problem::{ApiError, Problem};
-use crate::api::problem_responses::ReadProblems;
+use crate::api::problem_responses::TableProblems;
 use crate::api::state::ForCaller;
 use crate::query::pollers::Poller;
 use crate::query::pollers::service::{DatabaseHealth, InstanceHealth, ServiceProblem};
@@ -84,7 +84,7 @@ pub(crate) struct Pollers {
                                "advice": "The provider refused the credential; check the source's api_key_env or api_key_file."}
             }]
         })),
-        ReadProblems,
+        TableProblems,
         (status = 503, description = "The database does not respond (`not_ready`, with the reason), or, with `strict=true`, a stream is failing or there is a problem that concerns all (`streams_failing`).",
          body = Problem, content_type = "application/problem+json")
     )

@@ -117,7 +117,7 @@ impl ActionProblem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must be JSON",
-                "Send content-type: application/json; a request without a body needs none.",
+                "Send content-type: application/json and no content-encoding; a request without a body needs neither.",
             ),
             Self::TooLarge { max_bytes } => {
                 let detail = format!("It may have at most {max_bytes} bytes.");

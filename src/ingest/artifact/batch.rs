@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::ingest::artifact::attempt::{Ending, Finished};
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::poller::{Poller, Source};
-use crate::model::artifact::ArtifactPage;
+use crate::model::artifact::{ArtifactPage, ArtifactState};
 use crate::store::StoreError;
 use crate::store::artifact::content::{Member, SaveContext};
 use crate::store::artifact::journal::PassProgress;
@@ -201,6 +201,7 @@ impl Finished<'_> {
     }
 
     fn content(&self) -> Option<&ArtifactPage> {
-        self.gathered.to_store(self.outcome.as_ref()?)
+        let has_content = self.claimed.task.state == ArtifactState::Available;
+        self.gathered.to_store(self.outcome.as_ref()?, has_content)
     }
 }

@@ -75,9 +75,10 @@ impl Gathered {
         if count == 0 { AttemptOutcome::FoundEmpty } else { AttemptOutcome::Found }
     }
 
-    /// Returns what is stored after a try with this outcome; `None`: nothing.
-    pub(super) fn to_store(&self, outcome: &AttemptOutcome) -> Option<&ArtifactPage> {
-        let content = self.content.as_ref()?;
+    /// Returns what is stored after a try with this outcome; `None`: nothing. Content without a row never replaces
+    /// what is stored (`has_content`): the answer may be a fault that passes.
+    pub(super) fn to_store(&self, outcome: &AttemptOutcome, has_content: bool) -> Option<&ArtifactPage> {
+        let content = self.content.as_ref().filter(|content| !has_content || !content.artifact.is_empty())?;
         let is_stored = match (&content.artifact, outcome) {
             (_, AttemptOutcome::Failed { .. }) => false,
             (Artifact::Participants(_), outcome) => {

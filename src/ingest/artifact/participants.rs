@@ -6,7 +6,7 @@ use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Attempt;
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::artifact::gathered::{Gathered, part};
-use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint};
+use crate::ingest::list_end::{ListEnd, PageEnd, Reading, fingerprint, identities};
 use crate::model::artifact::{Artifact, ArtifactAnswer};
 use crate::model::page::Cursor;
 
@@ -69,10 +69,8 @@ impl Attempt<'_> {
             if let Artifact::Participants(list) = &mut page.artifact {
                 list.retain(|one| end.see(fingerprint(&one.provider_participant_id), true));
             }
-            page.rejects.retain(|reject| {
-                let id = reject.provider_record_id.as_ref();
-                end.see(id.map_or_else(|| fingerprint(&reject.raw), fingerprint), true)
-            });
+            let mut identities = identities(&page.rejects).into_iter();
+            page.rejects.retain(|_| identities.next().is_some_and(|identity| end.see(identity, true)));
             let (next, past_end) = (page.next.take(), page.past_end.take());
             let (page_size, total) = (page.page_size, page.total);
             gathered.add(page);

@@ -14,13 +14,15 @@
 //! | absent (6), within the ages | at the ages; seconds (2) once it should be made (7) | no | - |
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
+//! | well-formed and empty | as found; then 24 h after the first | no | two tries 24 h apart: `empty`, or as stored |
 //! | refused credential, request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
 //! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
 //! 2. Twice, within 4 s and within 12 s: a poll waits for these.
 //! 3. 5 min, 20 min, 1 h, 3 h, 7 h, 13 h and 25 h after the first fault, then daily; at an age where that is sooner.
-//! 4. The stated total is not reached, or a report fails. The received part is stored.
+//! 4. The stated total is not reached, most rows of a file are unreadable, or a report fails. The received part is
+//!    stored, unless it has no row and something is stored.
 //! 5. `too_large`, `refused_by_database`: the same bytes fail again, so few tries are enough.
 //! 6. `not_found`, `no_link`, `zero_bytes`.
 //! 7. From the age at which a found artifact is settled: the file should exist by then.
@@ -30,7 +32,7 @@
 //! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
 //! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
 //! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
-//! in all. A settled task is never requested again automatically. A fault costs ten tries. Pure functions: the present
+//! in all. An empty file of an old session costs one more call, a day later. A settled task is never requested again automatically. A fault costs ten tries. Pure functions: the present
 //! and chance are arguments.
 
 use std::time::Duration;
@@ -91,9 +93,13 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutc
         },
         AttemptOutcome::FoundEmpty => {
             // data that the provider fills in late looks empty at first
-            let next = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
+            let soon = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
+            let owed = table.after("no_content", false);
+            let next = soon.or_else(|| table.confirm_at(&owed));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
-            Table::known(state, next, Some("no_content"))
+            let decision = Table::known(state, next, Some("no_content"));
+            let agreed = next.map_or_else(Owed::default, |_| Owed { since: None, ..owed });
+            TaskDecision { owed: agreed, ..decision }
         }
         AttemptOutcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
         AttemptOutcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),

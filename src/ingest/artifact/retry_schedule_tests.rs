@@ -139,9 +139,23 @@ fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
         after(&pending, &AttemptOutcome::FoundEmpty, "02T14:02:01"),
         (ArtifactState::Empty, Some(at("02T14:10:00")))
     );
-    assert_eq!(after(&pending, &AttemptOutcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Empty, None));
-    // it had content before, which is kept
-    assert_eq!(after(&available, &AttemptOutcome::FoundEmpty, "02T16:00:00"), (ArtifactState::Available, None));
+    // one empty answer settles nothing, and two a day apart do; content of before is kept
+    for state in [ArtifactState::Empty, ArtifactState::Available] {
+        let before = if state == ArtifactState::Empty { PENDING } else { state };
+        let mut empty = task(before, "02T14:02:01");
+        let mut next = |now: &str| step(&mut empty, &AttemptOutcome::FoundEmpty, now);
+        assert_eq!(next("02T16:00:00"), (state, Some(at("03T16:00:00")), false));
+        assert_eq!(next("02T17:00:00"), (state, Some(at("03T16:00:00")), false));
+        assert_eq!(next("03T16:00:00"), (state, None, false));
+    }
+    // content in between begins the day again
+    let mut late = task(PENDING, "02T14:02:01");
+    step(&mut late, &AttemptOutcome::FoundEmpty, "02T16:00:00");
+    assert_eq!(step(&mut late, &failed(), "03T16:00:00").2, true);
+    assert_eq!(
+        step(&mut late, &AttemptOutcome::FoundEmpty, "03T16:00:05"),
+        (ArtifactState::Empty, Some(at("04T16:00:05")), false)
+    );
 }
 
 /// The tries of a permanent fault: ten of them over 25 hours, at any age.

@@ -99,7 +99,9 @@ impl Chunk<'_> {
         folded.first_at = folded.first_at.min(version.fetched_at);
         folded.is_readable = read.is_some();
         let Some(newer) = read else { return };
-        if folded.record.as_ref().is_some_and(|before| newer.session.is_older_than(&before.session)) {
+        let is_older =
+            |before: &Record| newer.session.is_older_than(version.last_fetched_at, &before.session, folded.made_at);
+        if folded.record.as_ref().is_some_and(is_older) {
             return;
         }
         (folded.made_at, folded.run_id) = (version.last_fetched_at, version.run_id);

@@ -37,15 +37,15 @@ impl<'a> Envelope<'a> {
     /// Returns the vendor's error code where the answer is an error in spite of its status.
     pub(super) fn error_code(&self) -> Option<String> {
         let ignored = DriftItems::default();
-        if let Some(code) = Fields::of(self.members.clone(), &self.answer.body, &ignored).text("code") {
-            return (code != SUCCESS).then_some(code);
+        let code = Fields::of(self.members.clone(), &self.answer.body, &ignored).text("code");
+        if code.as_ref().is_some_and(|code| code != SUCCESS) {
+            return code;
         }
-        let error = *self.members.get("error")?;
-        if matches!(error.get(), "null" | "false" | "\"\"") {
+        if !listing::states_failure(self.answer) {
             return None;
         }
-        let code = Fields::open(error.get(), &ignored).ok().and_then(|error| error.text("code"));
-        Some(code.unwrap_or_else(|| "not given".to_owned()))
+        let error = self.members.get("error").and_then(|error| Fields::open(error.get(), &ignored).ok());
+        Some(error.and_then(|error| error.text("code")).unwrap_or_else(|| "not given".to_owned()))
     }
 
     /// Splits a list of sessions; `None` where there is none.

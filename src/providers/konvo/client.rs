@@ -34,6 +34,7 @@ pub(super) async fn list_sessions(
     query.extend(range.to.clone().map(|to| ("updated_at_max", to)));
     query.extend(page.map(|page| ("page", page.to_string())));
     let answer = api.get("/ai-sessions", &query).await?;
-    listing::read_or_mend(&answer, wire::sessions)
-        .ok_or_else(|| listing::contract_error(api, &answer, "there is no list `result`"))
+    listing::read_or_mend(&answer, wire::sessions).ok_or_else(|| {
+        listing::contract_error(api, &answer, "there is no list `result`, or the response states a failure")
+    })
 }

@@ -85,10 +85,14 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
     }
     let trail = state.as_ref().and_then(|state| trail(state, drift));
     let channel = channel(&fields, drift);
+    let (person, feed_id) = (person(&fields), fields.text("feed_id"));
     let present = watched::fields(&watched::Read {
+        has_person: person.is_some(),
+        has_feed: feed_id.is_some(),
         has_channel: channel.is_some(),
         status: status.is_some().then_some([completed.is_some(), unresolved.is_some(), last_updated.is_some()]),
         completed_at: (completed == Some(true)).then_some(completed_at.is_some()),
+        state: state.as_ref().map(|state| [state.has("type"), trail.is_some()]),
         messages: messages.as_deref(),
     });
     Ok(Session {
@@ -103,9 +107,9 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
         outcome: SessionOutcome::from_flags(completed, unresolved),
         is_flagged_unresolved: unresolved,
         channel,
-        person: person(&fields),
+        person,
         parent_provider_session_id: None,
-        group_key: fields.text("feed_id"),
+        group_key: feed_id,
         created_at,
         started_at: created_at,
         ended_at: completed_at,

@@ -6,13 +6,18 @@ use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::message::Message;
 
 /// In the order in which [`fields`] fills them in.
-static WATCHED: [WatchedField; 10] = [
+static WATCHED: [WatchedField; 15] = [
+    WatchedField::of_session("/contact_id"),
+    WatchedField::of_session("/feed_id"),
     WatchedField::of_session("/channel"),
     WatchedField::of_session("/status"),
     WatchedField::of_session("/status/completed"),
     WatchedField::of_session("/status/unresolved"),
     WatchedField::of_session("/status/last_updated"),
     WatchedField::of_session("/status/completed_at"),
+    WatchedField::of_session("/state"),
+    WatchedField::of_session("/state/type"),
+    WatchedField::of_session("/state/trail"),
     WatchedField::of_session("/messages"),
     WatchedField::of_messages("/messages/created_at"),
     WatchedField::of_messages("/messages/initiator_origin"),
@@ -21,12 +26,18 @@ static WATCHED: [WatchedField; 10] = [
 
 /// Parts of a record that could be read.
 pub(super) struct Read<'a> {
+    /// Whether there is a person, under either name.
+    pub(super) has_person: bool,
+    /// Whether there is a feed.
+    pub(super) has_feed: bool,
     /// Whether there is a channel.
     pub(super) has_channel: bool,
     /// Whether the status has its two flags and its change time; `None`: there is no status.
     pub(super) status: Option<[bool; 3]>,
     /// Whether there is a time of completion; `None`: the chat is not completed.
     pub(super) completed_at: Option<bool>,
+    /// Whether the state has its type and its trail; `None`: there is no state.
+    pub(super) state: Option<[bool; 2]>,
     /// The messages; `None`: there is no list of them.
     pub(super) messages: Option<&'a [Message]>,
 }
@@ -34,15 +45,21 @@ pub(super) struct Read<'a> {
 /// Returns which fields a record has. A field of messages is present if any of them has it.
 pub(super) fn fields(read: &Read<'_>) -> FieldPresence {
     let [completed, unresolved, last_updated] = read.status.map_or([None; 3], |status| status.map(Some));
+    let [skill, trail] = read.state.map_or([None; 2], |state| state.map(Some));
     let some = read.messages.filter(|messages| !messages.is_empty());
     let any = |has: fn(&Message) -> bool| some.map(|messages| messages.iter().any(has));
     let found = [
+        Some(read.has_person),
+        Some(read.has_feed),
         Some(read.has_channel),
         Some(read.status.is_some()),
         completed,
         unresolved,
         last_updated,
         read.completed_at,
+        Some(read.state.is_some()),
+        skill,
+        trail,
         Some(read.messages.is_some()),
         any(|message| message.sent_at.is_some()),
         any(|message| message.provider_origin.is_some()),

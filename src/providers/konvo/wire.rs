@@ -7,8 +7,11 @@ use crate::connector::http::Answer;
 use crate::connector::record::{Fields, members};
 use crate::providers::listing::{self, Listing};
 
-/// Splits an answer; `None` where it holds no list.
+/// Splits an answer; `None` where it holds no list, or states a failure beside it.
 pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
+    if listing::states_failure(answer) {
+        return None;
+    }
     let envelope = members(&answer.body)?;
     let (records, null) = listing::list_or_null(answer, envelope.get("result")?)?;
     let drift = listing::drift_of(answer);

@@ -23,8 +23,7 @@ pub(super) struct ListAnswer {
 
 /// Whether the answer states a failure.
 pub(super) fn is_failure(answer: &Answer) -> bool {
-    let ignored = listing::drift_of(answer);
-    Fields::open(&answer.body, &ignored).is_ok_and(|envelope| envelope.flag("success") == Some(false))
+    listing::states_failure(answer)
 }
 
 /// Splits an answer with the list `data.<name>`; `None` where it holds no such list.
@@ -74,8 +73,7 @@ pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'
     if let Some(name) = [name.snake, name.camel].into_iter().find(|name| fields.has(name)) {
         return Ok(fields.text(name).map(|link| link.trim().to_owned()));
     }
-    let is_link = |raw: &&RawValue| raw.get().starts_with("\"http");
-    if members(data).is_some_and(|data| data.values().any(is_link)) {
+    if data.contains("\"http") {
         return Err("`data` contains a link under an unknown name");
     }
     Ok(None)

@@ -47,9 +47,12 @@ use crate::query::rate_cards;
 use crate::query::snapshot::Snapshot;
 
 /// Returns the currency of the values, if some are money and there are prices.
-async fn currency(snapshot: &Snapshot, metrics: &[&Metric]) -> Result<Option<String>, ReadError> {
-    let has_money = metrics.iter().any(|metric| metric.unit == MONEY);
-    if has_money { rate_cards::currency(snapshot).await } else { Ok(None) }
+async fn currency(snapshot: &Snapshot, catalog: &Catalog, metrics: &[&Metric]) -> Result<Option<String>, ReadError> {
+    if !metrics.iter().any(|metric| metric.unit == MONEY) {
+        return Ok(None);
+    }
+    let source_ids: Vec<i32> = catalog.sources.iter().map(|source| source.source_id).collect();
+    rate_cards::currency(snapshot, &source_ids).await
 }
 
 /// Answers a query. The catalog and `now` decide what may be stated.
@@ -79,7 +82,7 @@ pub async fn answer(
         None => None,
     };
     let before = before.as_ref().map(|(query, findings)| (query, findings));
-    let currency = currency(snapshot, &query.metrics).await?;
+    let currency = currency(snapshot, catalog, &query.metrics).await?;
     let parts = response::Parts {
         catalog,
         sources: &sources,

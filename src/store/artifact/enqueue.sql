@@ -4,11 +4,13 @@ select s.source_id, s.session_id, s.provider_session_id, k.stream, over.at, over
        due.at, k.per_participant, not k.per_participant and due.at <= $7
   from core.sessions s
  cross join lateral (
-       -- where no end is stated, it is taken from the record that says the session has ended
+       -- where no end is stated, it is taken from the record that says the session has ended; none is in the future
        select case when s.session_state = 'live' then null
-                   else coalesce(s.ended_at,
-                                 case when s.session_state = 'ended'
-                                      then coalesce(s.provider_updated_at, s.created_at) end) end::timestamptz as at) over
+                   else least(coalesce(s.ended_at,
+                                       case when s.session_state = 'ended'
+                                            then coalesce(s.provider_updated_at, s.created_at) end),
+                              case when coalesce(s.ended_at, s.provider_updated_at) > $7 then $7 end)
+                   end::timestamptz as at) over
  cross join unnest($3::text[], $4::float8[], $5::float8[], $6::bool[], $8::bool[])
             k(stream, first_try, retention, while_live, per_participant)
  cross join lateral (

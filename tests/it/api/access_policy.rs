@@ -81,6 +81,10 @@ async fn p14_only_listed_origins_may_read_answers() {
         (refused.status.as_u16(), refused.header("access-control-allow-origin")),
         (401, "https://dash.example.com")
     );
+    for name in ["etag", "request-id", "data-version", "data-complete-through", "data-warnings", "data-currency"] {
+        let exposed = refused.header("access-control-expose-headers");
+        assert!(exposed.split(',').any(|one| one.trim() == name), "{name} is not in {exposed}");
+    }
     let none = open("", &db.pool).send("GET", "/v1/freshness", &[("origin", "http://localhost:3000")]).await;
     assert_eq!((none.status.as_u16(), none.header("access-control-allow-origin")), (200, ""));
 }

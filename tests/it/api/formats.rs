@@ -38,6 +38,16 @@ async fn metric_values_are_csv_to_the_letter() {
 }
 
 #[tokio::test]
+async fn a_header_names_each_warning_once() {
+    let api = Api::new().await;
+    let values: Vec<String> = (0..400).map(|number| format!("unheard-{number}")).collect();
+    let path = format!("{DAY}&{WELL}&channel={}", values.join(","));
+    let csv = api.send("GET", &path, &[("accept", "text/csv")]).await;
+    let warnings = csv.header("data-warnings");
+    assert_eq!(warnings.matches("unmatched_filter_value").count(), 1, "{warnings}");
+}
+
+#[tokio::test]
 async fn a_table_states_which_buckets_are_cut_and_has_all_previous_values() {
     let api = Api::new().await;
     let cut = "/v1/metrics/query?metrics=sessions&granularity=day&from=2026-11-18T12:00:00Z&to=2026-11-20&zone=UTC";

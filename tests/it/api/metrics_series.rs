@@ -88,6 +88,13 @@ async fn groups_are_ordered_and_limited_and_totals_are_of_all() {
     let channels: Vec<&Value> =
         falling["rows"].as_array().unwrap().iter().map(|row| &row["dimensions"]["channel"]).take(3).collect();
     assert_eq!(channels, [&json!("whatsapp"), &json!("webchat"), &Value::Null], "a missing value is last");
+    // a group that lacks one of two dimensions stands where its value puts it
+    let path = format!("{QUERY}?metrics=sessions&dimensions=provider,channel&{WELL}&from=2026-11-18&to=2026-11-19");
+    let answer = api.get(&format!("{path}&order_by=-sessions")).await;
+    let rows = answer["rows"].as_array().unwrap();
+    let counts: Vec<i64> = rows.iter().map(|row| row["values"]["sessions"]["value"].as_i64().unwrap()).collect();
+    assert!(counts.is_sorted_by(|a, b| a >= b) && counts.len() > 3, "{counts:?}");
+    assert!(rows.iter().position(|row| row["dimensions"]["channel"].is_null()).unwrap() < rows.len() - 2, "{rows:#?}");
     // values that are missing are last in both directions
     for order_by in ["minutes_consumed", "-minutes_consumed"] {
         let path = format!("{QUERY}?metrics=minutes_consumed&dimensions=provider&{WELL}&from=2026-11-18&to=2026-11-19");

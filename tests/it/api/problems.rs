@@ -81,3 +81,26 @@ async fn wrong_paths_and_methods_are_problems() {
     assert_eq!((answer.header("request-id"), &answer.json()["instance"]), ("mine-1", &json!("mine-1")));
     assert!(answer.header("allow").contains("GET"), "{:?}", answer.headers);
 }
+
+#[tokio::test]
+async fn the_character_0_in_parts_of_texts_is_a_fault_of_the_caller() {
+    let api = Api::new().await;
+    for (name, of) in [("contains", "/v1/metrics/query?metrics=sessions&"), ("starts_with", "/v1/sessions?")] {
+        let path = format!("{of}{name}=%7B%22channel%22%3A%5B%22a%5Cu0000%22%5D%7D");
+        let problem = api.problem(&path, 422).await;
+        assert_eq!(problem["errors"][0]["parameter"], name, "{problem:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_coded_body_is_refused_as_such() {
+    let api = Api::new().await;
+    let body = json!({"metrics": ["sessions"]});
+    for coding in ["gzip", "br"] {
+        let (status, problem) =
+            api.send_json("POST", "/v1/metrics/query", &[("content-encoding", coding)], &body).await;
+        assert_eq!((status, &problem["code"]), (415, &json!("unsupported_media_type")), "{coding}: {problem:#}");
+    }
+    let (status, _) = api.send_json("POST", "/v1/metrics/query", &[("content-encoding", "identity")], &body).await;
+    assert_eq!(status, 200);
+}

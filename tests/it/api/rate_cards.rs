@@ -104,3 +104,20 @@ async fn all_faults_of_cards_are_reported_at_once() {
     let none: i64 = sqlx::query_scalar("select count(*) from core.rate_cards").fetch_one(api.pool()).await.unwrap();
     assert_eq!(none, 0);
 }
+
+#[tokio::test]
+async fn p14_a_key_does_not_learn_the_currency_of_other_sources() {
+    let api = Api::with_keys("").await;
+    let all = api.key(&[Scope::CostsWrite, Scope::MetricsRead], &[]).await;
+    let limited = api.key(&[Scope::MetricsRead], &["konvo-eu"]).await;
+    let cards = json!({"cards": [{"source": "rtk-prod", "unit": "minute", "unit_price": "1", "currency": "CHF"}]});
+    let key = format!("Bearer {all}");
+    let (status, answer) = api.send_json("PUT", "/v1/rate-cards", &[("authorization", &key)], &cards).await;
+    assert_eq!(status, 200, "{answer:#}");
+    for path in ["query", "explain"] {
+        let path = format!("/v1/metrics/{path}?metrics=estimated_cost&from=2026-11-18&to=2026-11-19");
+        assert_eq!(api.send_as(&all, "GET", &path).await.json()["currency"], "CHF", "{path}");
+        let answer = api.send_as(&limited, "GET", &path).await;
+        assert!(answer.status == StatusCode::OK && !answer.text.contains("CHF"), "{path}: {}", answer.text);
+    }
+}

@@ -61,6 +61,21 @@ async fn p14_titles_are_for_keys_with_their_scope_alone() {
 }
 
 #[tokio::test]
+async fn a_table_has_the_titles_beside_the_ids() {
+    let api = Api::with_keys("").await;
+    titled(&api).await;
+    let full = api.key(&[Scope::MetricsRead, Scope::ContentRead], &[]).await;
+    let csv = api.send_as(&full, "GET", &TOP.replace("&shape=series", "&format=csv")).await;
+    let (head, rows) = csv.text.split_once("\r\n").unwrap();
+    assert!(head.contains(",meeting_id,meeting_title,sessions,"), "{head}");
+    assert!(rows.contains(",m-1,Weekly sync,"), "{rows}");
+    // without them there is no column
+    let plain = api.key(&[Scope::MetricsRead], &[]).await;
+    let csv = api.send_as(&plain, "GET", &TOP.replace("&shape=series", "&format=csv")).await;
+    assert!(csv.text.contains(",meeting_id,sessions,"), "{}", csv.text);
+}
+
+#[tokio::test]
 async fn p14_a_batch_shows_titles_by_the_same_rule() {
     let api = Api::with_keys("").await;
     titled(&api).await;

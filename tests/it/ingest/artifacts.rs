@@ -2,6 +2,7 @@
 
 mod call_budget;
 mod claims;
+mod empty_answers;
 mod late_and_gone;
 mod storing;
 

@@ -197,8 +197,10 @@ async fn f45_a_count_of_the_records_so_far_ends_nothing(platform: Platform) {
 }
 
 async fn f45_a_count_that_stops_at_a_limit_ends_nothing(platform: Platform) {
-    let canned = Canned { count: Count::UpTo(1_000), ..Canned::of(platform, 1_250) };
-    is_read_to_its_end(&canned, 100).await;
+    for (count, most, page_size) in [(1_250, 1_000, 100), (450, 400, 200), (57, 40, 10), (25, 20, 10)] {
+        let canned = Canned { count: Count::UpTo(most), ..Canned::of(platform, count) };
+        is_read_to_its_end(&canned, page_size).await;
+    }
 }
 
 async fn f51_a_refused_page_ends_a_list_without_a_count(platform: Platform) {

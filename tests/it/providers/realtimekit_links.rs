@@ -40,11 +40,17 @@ async fn an_answer_without_a_link_is_absent() {
         let answer = ask(&*connect("realtimekit", &server.url), Stream::Chat, None, None).await.unwrap();
         assert_eq!((answer, server.calls().len()), (ArtifactAnswer::Absent(Absence::NoLink), 1), "{body}");
     }
-    // A field that was renamed must not look like a chat that was never made.
-    let server = Server::start(|_| json(r#"{"data":{"url":"https://files.example/x?sig=secret"}}"#)).await;
-    let error = ask(&*connect("realtimekit", &server.url), Stream::Chat, None, None).await.unwrap_err();
-    assert_eq!(error.kind, PullErrorKind::Contract);
-    assert!(!error.to_string().contains("files.example"));
+    // A field that was renamed or moved must not look like a chat that was never made.
+    for body in [
+        r#"{"data":{"url":"https://files.example/x?sig=secret"}}"#,
+        r#"{"data":{"chat":{"download_url":"https://files.example/x?sig=secret"}}}"#,
+        r#"{"data":{"files":["https://files.example/x?sig=secret"]}}"#,
+    ] {
+        let server = Server::start(move |_| json(body)).await;
+        let error = ask(&*connect("realtimekit", &server.url), Stream::Chat, None, None).await.unwrap_err();
+        assert_eq!(error.kind, PullErrorKind::Contract, "{body}");
+        assert!(!error.to_string().contains("files.example"));
+    }
 }
 
 #[tokio::test]

@@ -168,6 +168,26 @@ async fn metric_gives_the_values_of_the_api_for_every_metric_and_dimension() {
 }
 
 #[tokio::test]
+async fn without_a_step_there_is_one_bucket() {
+    let world = known_world().await;
+    let mut analyst = world.db.pool.acquire().await.expect("a connection");
+    become_analyst(&mut analyst).await;
+    // the range ends at an earlier time of day than it begins, and the clocks go back within it
+    for (from, to, zone) in [
+        ("2025-10-25T12:00Z", "2025-10-27T10:00Z", "UTC"),
+        ("2025-10-25T22:30Z", "2025-10-26T22:15Z", "Europe/Berlin"),
+        ("2025-10-20", "2025-10-21", "Asia/Kathmandu"),
+    ] {
+        let sql = format!(
+            "select count(distinct bucket_start), max(bucket_end) = max(analytics.instant('{to}', '{zone}'))
+               from metric('sessions', '{from}', '{to}', null, '{zone}')"
+        );
+        let found: (i64, bool) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut *analyst).await.expect("a row");
+        assert_eq!(found, (1, true), "{from} to {to} in {zone}");
+    }
+}
+
+#[tokio::test]
 async fn the_published_statement_runs_as_it_stands_and_unknown_names_are_refused() {
     let world = known_world().await;
     publish::write_definitions(&world.db.pool, world.clock.now()).await.expect("written");

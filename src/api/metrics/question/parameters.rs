@@ -202,7 +202,12 @@ fn values(text: &str) -> Option<Vec<String>> {
     if !text.trim_start().starts_with('[') {
         return Some(list(Some(text)));
     }
-    serde_json::from_str::<Vec<String>>(text).ok().filter(|values| values.iter().all(|value| !value.contains('\0')))
+    serde_json::from_str::<Vec<String>>(text).ok().and_then(without_zero)
+}
+
+/// Returns the texts; `None`: one contains the character 0, which no stored text has.
+fn without_zero(texts: Vec<String>) -> Option<Vec<String>> {
+    Some(texts).filter(|texts| texts.iter().all(|text| !text.contains('\0')))
 }
 
 /// Conditions on parts of texts, and what they say of a field.
@@ -215,7 +220,7 @@ fn parts(text: &str) -> Vec<(String, Option<Vec<String>>)> {
         let fields = serde_json::from_str::<BTreeMap<String, Vec<String>>>(text);
         return fields.map_or_else(
             |_| vec![(String::new(), None)],
-            |fields| fields.into_iter().map(|(field, parts)| (field, Some(parts))).collect(),
+            |fields| fields.into_iter().map(|(field, parts)| (field, without_zero(parts))).collect(),
         );
     }
     let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -114,7 +114,12 @@ pub(super) fn top(
     let dimension = match &said.dimension {
         None if dimensions.len() == 1 => dimensions.first().copied(),
         None => {
-            faults.note(&said.at, "missing_dimension", "With several dimensions, `top_dimension` (in a body `top.dimension`) must name the one whose greatest groups are shown.");
+            let detail = if dimensions.is_empty() {
+                "`top` shows the greatest groups of a dimension: name one in `dimensions`."
+            } else {
+                "With several dimensions, `top_dimension` (in a body `top.dimension`) must name the one whose greatest groups are shown."
+            };
+            faults.note(&said.at, "missing_dimension", detail);
             None
         }
         Some(named) => {

@@ -116,7 +116,7 @@ pub async fn explain(
         definition_version: metric.version,
         label: metric.label,
         unit: metric.unit,
-        currency: currency(snapshot, &subject.query.metrics).await?,
+        currency: currency(snapshot, catalog, &subject.query.metrics).await?,
         description: metric.description,
         formula: metric.whole_formula(),
         null_rule: metric.null_rule(),

@@ -49,7 +49,8 @@ fn over_range<'a>(ranking: &'a [MetricRow], group: &'a MetricRow) -> &'a MetricR
     ranking.iter().find(is_same).unwrap_or(group)
 }
 
-/// Compares two groups: missing values and groups without a value come last, and the group of all others after them.
+/// Compares two groups: missing values and groups without a value come last, groups that lack every dimension after
+/// these, and the group of all others after them.
 fn compared(order: Order, a: &MetricRow, b: &MetricRow) -> Ordering {
     let directed = |ordering: Ordering| if order.is_descending { ordering.reverse() } else { ordering };
     let by_value = match order.by {
@@ -62,7 +63,7 @@ fn compared(order: Order, a: &MetricRow, b: &MetricRow) -> Ordering {
             last_if_missing(value(a).as_ref(), value(b).as_ref(), |a, b| directed(natural(a, b)))
         }
     };
-    let is_missing = |row: &MetricRow| row.dimensions.values().any(Option::is_none);
+    let is_missing = |row: &MetricRow| row.dimensions.values().all(Option::is_none);
     a.is_other.cmp(&b.is_other).then(is_missing(a).cmp(&is_missing(b))).then(by_value)
 }
 

@@ -236,20 +236,26 @@ pub(super) fn counts(filter: &MetricFilter) -> &'static str {
     if filter.includes_deleted { " and not s.is_part_of_session" } else { " and s.is_counted" }
 }
 
+/// The planner expects `is null` of an outer join to hold for a single row, and would join all others to it by nested
+/// loops.
+const MISSING: &str = " and num_nulls({column}) = 1";
+
 /// Returns the filter of a query, as conditions on sessions.
 pub(crate) fn chosen(filter: &MetricFilter) -> Statement {
     let mut sql = Statement::default();
     for Condition { field, test } in &filter.conditions {
-        let Some(column) = field.column().map(|column| column.to_string()) else { continue };
+        let Some(column) = field.column() else { continue };
+        let is_of_other_table = column.any(&|column| !column.is_own);
         let template = match test {
             Test::In(_) => " and {column} = any({values})",
             Test::NotIn(_) => " and ({column} is null or {column} <> all({values}))",
+            Test::IsNull if is_of_other_table => MISSING,
             Test::IsNull => " and {column} is null",
             Test::IsNotNull => " and {column} is not null",
             Test::Contains(_) | Test::StartsWith(_) => " and {column} ilike any({values})",
         };
         let values = Statement::value(test.operands());
-        sql.append(Statement::fill(template, [("column", column.into()), ("values", values)]));
+        sql.append(Statement::fill(template, [("column", column.to_string().into()), ("values", values)]));
     }
     sql
 }

@@ -109,12 +109,13 @@ impl Statement {
         self
     }
 
-    /// Appends a condition: the column has this value, or none.
+    /// Appends a condition: the column has this value, or none. Of an outer join the planner expects `is null` to hold
+    /// for a single row.
     pub fn push_equal(&mut self, column: impl AsRef<str>, value: Option<&str>) -> &mut Self {
-        self.push(" and ").push(column);
+        let column = column.as_ref();
         match value {
-            Some(value) => self.push(" = ").push_bind(value),
-            None => self.push(" is null"),
+            Some(value) => self.push(format!(" and {column} = ")).push_bind(value),
+            None => self.push(format!(" and num_nulls({column}) = 1")),
         }
     }
 
