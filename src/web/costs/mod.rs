@@ -8,6 +8,7 @@ use axum::response::Response;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use crate::api::costs::card_body::FIRST_INSTANT;
 use crate::api::costs::cards::seen;
 use crate::api::costs::estimate::{CostEstimate, estimate};
 use crate::api::formats::cell::Cell as Exact;
@@ -163,23 +164,23 @@ fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
         return Panel { help, links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
     }
     let zoned = Zoned::of(visit);
-    let head = ["Source", "Scenario", "Presets", "Rounding", "Valid from", "Valid until", "Entered"].map(Cell::text);
+    // the price is second, since a phone shows the first columns
+    let head = ["Source", "Price", "Valid from", "Valid until", "Presets", "Rounding", "Scenario", "Entered"];
     let minute = |at| Cell { text: zoned.minute(at), ..zoned.cell(at) };
     let rows = cards.iter().map(|StandingCard { source, card, recorded_at, .. }| {
         let price = format!("{} {} per {}", card.unit_price.normalize(), card.currency, card.unit);
         vec![
             Cell::text(source.clone()),
-            Cell::text(card.scenario.clone()),
+            Cell::text(price),
+            if card.valid_from == FIRST_INSTANT { Cell::text("always") } else { minute(card.valid_from) },
+            card.valid_to.map_or_else(|| Cell::text("further notice"), minute),
             Cell::text(card.preset_pattern.clone()),
             Cell::text(card.rounding.replace('_', " ")),
-            minute(card.valid_from),
-            card.valid_to.map_or_else(|| Cell::text("further notice"), minute),
+            Cell::text(card.scenario.clone()),
             minute(*recorded_at),
-            Cell::number(price),
         ]
     });
-    let head = head.into_iter().chain([Cell::number("Price")]).collect();
-    let table = Table { head, rows: rows.collect(), ends: None };
+    let table = Table { head: head.map(Cell::text).into(), rows: rows.collect(), ends: None };
     let caption = format!("Times in {}.", zoned.name());
     Panel { links, caption, is_wide: true, ..Panel::new(id, title, State::Table(table)) }
 }

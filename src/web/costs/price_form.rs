@@ -120,7 +120,7 @@ impl PriceForm {
         let place =
             |fault: &Fault| fault.pointer.as_deref().and_then(|at| at.rsplit('/').next()).map(ToOwned::to_owned);
         let is_of = |fault: &Fault, name: &str| place(fault).is_some_and(|field| field == name);
-        let sentence = |fault: &Fault| words::plain(&fault.detail).replace('`', "");
+        let sentence = |fault: &Fault| words::capitalized(&words::plain(&fault.detail).replace('`', ""));
         let field = |(name, label, kind, hint, is_required): &(
             &'static str,
             &'static str,

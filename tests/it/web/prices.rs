@@ -30,7 +30,8 @@ async fn a_price_is_set_by_a_form_and_holds_from_its_day_on() {
     assert_eq!(done.status, 303, "{}", done.text);
     assert_eq!(done.header("location"), format!("/costs?{DAY}#rate-cards"));
     let shown = api.send_as(&key, "GET", &format!("/costs?{DAY}")).await.text;
-    assert!(part(&shown, "rate-cards").contains("0.5 USD per minute"), "{shown}");
+    let card = part(&shown, "rate-cards");
+    assert!(card.contains("<td>0.5 USD per minute</td><td>always</td><td>further notice</td>"), "{card}");
     // 2.5 + 0.1 minutes
     assert!(part(&shown, "card-estimated_cost").contains("<data value=\"1.3\">"), "{shown}");
     // another price stays, and the first one ends at midnight of Kathmandu, which is a quarter past six in the evening
