@@ -15,12 +15,15 @@ pub async fn of_meetings(
     range: TimeRange,
 ) -> Result<BTreeMap<String, String>, ReadError> {
     let mut transaction = snapshot.transaction().await;
+    // joined without `offset 0`, the titles of all sessions would be read for each session found
     let rows = sqlx::query!(
         r#"select distinct on (s.meeting_id) s.meeting_id as "meeting_id!", c.meeting_title as "meeting_title!"
              from analytics.sessions s
-             join analytics_pii.session_contacts c using (source_id, session_id)
+            cross join lateral (
+                  select t.meeting_title from analytics_pii.session_contacts t
+                   where (t.source_id, t.session_id) = (s.source_id, s.session_id) and t.meeting_title is not null
+                  offset 0) c
             where s.source_id = any($1) and s.meeting_id = any($2) and s.started_at >= $3 and s.started_at < $4
-              and c.meeting_title is not null
             order by s.meeting_id, s.started_at desc"#,
         source_ids,
         meeting_ids,

@@ -81,6 +81,15 @@ pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, ApiError>
     Ok((headers, asset.body.clone()).into_response())
 }
 
+/// Answers with the icon under the names that browsers ask for where no page names one, as beside an SVG file.
+pub(crate) async fn favicon() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(ICON.media_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
+    ];
+    (headers, ICON.body.clone()).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

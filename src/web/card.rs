@@ -3,9 +3,9 @@
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::registry;
 use crate::web::chart::spark::spark;
-use crate::web::figure::{Figure, Measured, change, grouped};
-use crate::web::panel::Cell;
+use crate::web::figure::{Change, Figure, Measured, change, grouped};
 use crate::web::reading::{Answered, Reading, Trouble};
+use crate::web::table::Cell;
 use crate::web::visit::Visit;
 use crate::web::words;
 
@@ -28,7 +28,7 @@ pub(crate) struct CardValue {
     /// The number.
     pub(crate) figure: Figure,
     /// Its change since the previous period.
-    pub(crate) change: Option<String>,
+    pub(crate) change: Option<Change>,
     /// Its shape, as SVG.
     pub(crate) spark: String,
     /// What it is made of, and what is unknown.

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::Uri;
 use axum::response::Response;
 
+use crate::api::formats::cell::Cell as Exact;
 use crate::api::metrics::explain::explained;
 use crate::api::parameters::Asked;
 use crate::api::problem::ApiError;
@@ -15,9 +16,10 @@ use crate::query::metrics::registry;
 use crate::query::number::Number;
 use crate::web::figure::{Figure, Measured, grouped, reason_text};
 use crate::web::layout::{Section, local};
-use crate::web::panel::{Cell, Panel, State, Table};
+use crate::web::panel::{Panel, State};
 use crate::web::reading::Reading;
 use crate::web::selection::{Selection, escape};
+use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
 use crate::web::words;
 
@@ -50,7 +52,9 @@ struct Explained {
     period: String,
     description: String,
     null_rule: String,
-    tables: Vec<(String, String, Table)>,
+    /// The period before: its value, and the change since.
+    before: Option<[Figure; 2]>,
+    panels: Vec<Panel>,
     csv: String,
     sessions: String,
 }
@@ -67,9 +71,13 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
         explained(&visit.state, Asked::of(&address)?).await
     };
     let read = match reading.part(&[Scope::MetricsRead], Box::pin(read)).await {
-        Ok(explanation) => Ok(Box::new(Explained::of(selection, explanation))),
+        Ok(explanation) => Ok(Box::new(Explained::of(&visit, explanation))),
         Err(trouble) => Err(Panel::new("explanation", metric, State::Trouble(trouble))),
     };
+    let panels = read.as_ref().map_or_else(std::slice::from_ref, |it| &it.panels[..]);
+    if let Some(file) = visit.file(&reading, panels) {
+        return file;
+    }
     let choice = |it: &'static crate::query::metrics::measure::Metric| MetricChoice {
         id: it.id,
         label: it.label,
@@ -89,21 +97,24 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn value(self, number: Option<Number>) -> Cell {
-        Cell::number(self.measured.figure(number, Some("none")).text)
-    }
-
-    fn count(count: i64) -> Cell {
-        Cell::number(grouped(count.into(), 0))
+        let cell = Cell::number(self.measured.figure(number, Some("none")).text);
+        Cell { exact: number.map(|number| Exact::Decimal(number.0)), ..cell }
     }
 
     fn signed(self, number: Option<Number>) -> Cell {
         let sign = number.filter(|number| number.0.is_sign_positive() && !number.0.is_zero()).map_or("", |_| "+");
-        Cell::number(format!("{sign}{}", self.value(number).text))
+        let value = self.value(number);
+        Cell { text: format!("{sign}{}", value.text), ..value }
+    }
+
+    fn change(self, number: Option<Number>) -> Figure {
+        Figure { text: self.signed(number).text, exact: number.map(|number| number.to_string()) }
     }
 }
 
 impl Explained {
-    fn of(selection: &Selection, explanation: Explanation) -> Self {
+    fn of(visit: &Visit, explanation: Explanation) -> Self {
+        let selection = &visit.selection;
         let zone = Self::zone(&explanation, selection);
         let measured =
             Measured { metric: explanation.metric, unit: explanation.unit, currency: explanation.currency.as_deref() };
@@ -135,7 +146,14 @@ impl Explained {
             period,
             description: words::plain(explanation.description),
             null_rule: words::plain(&explanation.null_rule),
-            tables,
+            before: explanation
+                .previous
+                .as_ref()
+                .map(|previous| [measured.total(&previous.figure), words.change(previous.change)]),
+            panels: tables
+                .into_iter()
+                .map(|(id, title, table)| Panel::new(id, title, State::Table(table)).with_files(visit))
+                .collect(),
             csv: format!("{}&format=csv", explanation.rows),
             sessions: selection.link("/sessions"),
             explanation,
@@ -159,13 +177,14 @@ fn parts(selection: &Selection, explanation: &Explanation, words: Words<'_>) -> 
     let row = |part: &Part| {
         let values =
             if is_ratio { vec![plain(part.numerator), plain(part.denominator)] } else { vec![words.value(part.value)] };
-        std::iter::once(name(part)).chain(values).chain([Words::count(part.unknown_count.unwrap_or(0))]).collect()
+        std::iter::once(name(part)).chain(values).chain([Cell::count(part.unknown_count.unwrap_or(0))]).collect()
     };
     let heads: &[&str] = if is_ratio { &["Numerator", "Denominator", "Unknown"] } else { &["Value", "Unknown"] };
     let heads = heads.iter().map(|head| Cell::number(*head));
     Table {
         head: std::iter::once(Cell::text(words::heading(by))).chain(heads).collect(),
         rows: explanation.parts.items.iter().map(row).collect(),
+        ends: None,
     }
 }
 
@@ -184,13 +203,13 @@ fn left_out(explanation: &Explanation, words: Words<'_>) -> Table {
         ("Breakout rooms", Some(out.breakout_rooms)),
         ("Records that could not be normalized", Some(out.rejected)),
     ];
-    let counts = counts.into_iter().filter_map(|(name, count)| Some(vec![Cell::text(name), Words::count(count?)]));
+    let counts = counts.into_iter().filter_map(|(name, count)| Some(vec![Cell::text(name), Cell::count(count?)]));
     let stretches = out.out_of_coverage.iter().map(|stretch| {
         let range = format!("{} until {}", local(stretch.from, words.zone), local(stretch.to, words.zone));
         let name = format!("{}: {}, {range}", stretch.source, reason_text(stretch.reason));
         vec![Cell::text(name), Cell::number("unknown")]
     });
-    Table { head: vec![Cell::text("Rows"), Cell::number("Count")], rows: counts.chain(stretches).collect() }
+    Table { head: vec![Cell::text("Rows"), Cell::number("Count")], rows: counts.chain(stretches).collect(), ends: None }
 }
 
 fn changed(explanation: &Explanation, words: Words<'_>) -> Table {
@@ -199,18 +218,18 @@ fn changed(explanation: &Explanation, words: Words<'_>) -> Table {
         Some(value) => words.measured.total(value).text,
         None => "not kept".to_owned(),
     };
-    let gone = changes.sessions_gone.map_or_else(|| Cell::number("not kept"), Words::count);
+    let gone = changes.sessions_gone.map_or_else(|| Cell::number("not kept"), Cell::count);
     let mut rows = vec![
         vec![Cell::text("Value then"), Cell::number(then)],
-        vec![Cell::text("New sessions"), Words::count(changes.sessions_new)],
-        vec![Cell::text("Changed sessions"), Words::count(changes.sessions_changed)],
+        vec![Cell::text("New sessions"), Cell::count(changes.sessions_new)],
+        vec![Cell::text("Changed sessions"), Cell::count(changes.sessions_changed)],
         vec![Cell::text("Sessions that no longer count"), gone],
     ];
     let field = |field: &crate::query::metrics::explain::ChangedField| {
-        vec![Cell::text(format!("Changed {}", words::field(&field.field))), Words::count(field.session_count)]
+        vec![Cell::text(format!("Changed {}", words::field(&field.field))), Cell::count(field.session_count)]
     };
     rows.extend(changes.fields.iter().map(field));
-    Table { head: vec![Cell::text("Since then"), Cell::number("Count")], rows }
+    Table { head: vec![Cell::text("Since then"), Cell::number("Count")], rows, ends: None }
 }
 
 /// Returns a table for each dimension, with the groups that drive the change since the previous period.
@@ -228,7 +247,8 @@ fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, 
         ];
         let groups = drivers.groups.iter().map(|driver| {
             let name = driver.group.as_deref().unwrap_or("(none)");
-            let name = Cell::text(words::value(drivers.dimension, name).unwrap_or_else(|| name.to_owned()));
+            let text = words::value(drivers.dimension, name).unwrap_or_else(|| words::brief(name));
+            let name = Cell { full: (text != name).then(|| name.to_owned()), ..Cell::text(text) };
             let contribution = words.signed(Some(driver.contribution));
             vec![name, words.value(driver.previous), words.value(driver.value), contribution]
         });
@@ -242,7 +262,7 @@ fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, 
         (
             format!("drivers-{}", drivers.dimension),
             title,
-            Table { head: head.collect(), rows: std::iter::once(all).chain(groups).chain(other).collect() },
+            Table { head: head.collect(), rows: std::iter::once(all).chain(groups).chain(other).collect(), ends: None },
         )
     });
     tables.collect()

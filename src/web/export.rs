@@ -1,12 +1,12 @@
-//! Charts as SVG files: the query and the marks of a panel, at an address of its own.
+//! Charts and rankings as SVG files: the query and the marks of a panel, at an address of its own.
 
 use axum::extract::Path;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::api::problem::ApiError;
 use crate::web::costs;
 use crate::web::figures::{CONVERSATIONS, MEETINGS, OVERVIEW};
+use crate::web::file::FileKind;
 use crate::web::reading::Reading;
 use crate::web::section::{self, Plan};
 use crate::web::visit::Visit;
@@ -19,22 +19,15 @@ fn plans() -> impl Iterator<Item = &'static Plan> {
 /// Answers with the chart of a panel in the state of the address.
 pub(crate) async fn chart(Path(name): Path<String>, visit: Visit) -> Result<Response, ApiError> {
     let id = name.strip_suffix(".svg").unwrap_or_default();
-    let plan = plans().find(|plan| plan.id == id && plan.is_chart());
+    let plan = plans().find(|plan| plan.id == id);
     let plan = plan.ok_or_else(|| ApiError::NotFound(format!("There is no chart {name}.")))?;
     let reading = Reading::open(&visit).await?;
     let answered = reading.answer_to(section::question(&visit, plan)).await?;
-    let svg = section::file(plan, &answered)?;
     let echo = &answered.answer.query;
     let day = |instant: &str| instant.get(..10).unwrap_or(instant).to_owned();
-    let file_name = format!("tributary-{id}-{}-until-{}.svg", day(&echo.from), day(&echo.to));
-    Ok(visit.send(&reading, svg, |svg| {
-        let media_type = (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
-        let mut response = ([media_type], svg).into_response();
-        if let Ok(named) = HeaderValue::from_str(&format!("inline; filename=\"{file_name}\"")) {
-            response.headers_mut().insert(header::CONTENT_DISPOSITION, named);
-        }
-        response
-    }))
+    let named = format!("{id}-{}-until-{}", day(&echo.from), day(&echo.to));
+    let panel = section::panel(&visit, plan, &Ok(answered));
+    Ok(visit.send_file(&reading, FileKind::Svg, &named, panel.svg()?))
 }
 
 #[cfg(test)]
@@ -43,7 +36,7 @@ mod tests {
 
     #[test]
     fn each_chart_has_an_address_of_its_own() {
-        let mut ids: Vec<&str> = plans().filter(|plan| plan.is_chart()).map(|plan| plan.id).collect();
+        let mut ids: Vec<&str> = plans().map(|plan| plan.id).collect();
         assert!(ids.len() > 10, "{ids:?}");
         ids.sort_unstable();
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");

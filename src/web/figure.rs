@@ -13,6 +13,10 @@ use crate::query::number::Number;
 const THIN: char = '\u{202f}';
 /// Whole parts from here on show no digits after the point.
 const FEW: i64 = 100;
+/// Growth above this, as a share of the value before, is written as a multiple.
+const GREAT_GROWTH: Decimal = Decimal::TEN;
+/// Multiples above this say no more than that the value before was next to nothing.
+const MOST_TIMES: Decimal = Decimal::ONE_THOUSAND;
 
 /// A metric value as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,20 +74,40 @@ impl Measured<'_> {
     }
 }
 
-/// Writes the change since the previous period: in points for rates, else in percent. `None`: none was requested.
-pub(crate) fn change(value: &Value) -> Option<String> {
-    let change = value.comparison.as_ref()?;
-    let signed = |number: Decimal, digits| {
+/// A change since the previous period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// The text.
+    pub(crate) text: String,
+    /// The change in percent, where the text is a multiple.
+    pub(crate) percent: Option<String>,
+}
+
+/// Writes the change since the previous period: in points for rates, else in percent. Growth to more than tenfold is a
+/// multiple, since percent from a small base only startle. `None`: none was requested, or there is no value to compare.
+pub(crate) fn change(value: &Value) -> Option<Change> {
+    let change = value.comparison.as_ref().filter(|_| value.value.is_some())?;
+    let signed = |number: Decimal| {
         let sign = if number.is_sign_negative() { "" } else { "+" };
-        format!("{sign}{}", grouped(number, digits))
+        format!("{sign}{}", grouped(number, 1))
     };
-    Some(match (change.previous, change.change_points, change.change_ratio) {
+    let percent = |ratio: Decimal| format!("{}{THIN}%", signed(ratio * Decimal::ONE_HUNDRED));
+    let text = match (change.previous, change.change_points, change.change_ratio) {
         (None, _, _) => format!("before: {}", reason_text(change.previous_reason.unwrap_or("unknown"))),
-        (Some(_), Some(points), _) => format!("{}{THIN}points", signed(points.0, 1)),
-        (Some(_), None, Some(ratio)) => format!("{}{THIN}%", signed(ratio.0 * Decimal::ONE_HUNDRED, 1)),
-        (Some(_), None, None) if value.value.is_none() => "no comparison".to_owned(),
+        (Some(_), Some(points), _) => format!("{}{THIN}points", signed(points.0)),
+        (Some(_), None, Some(ratio)) if ratio.0 > GREAT_GROWTH => {
+            return Some(Change { text: multiple(ratio.0), percent: Some(percent(ratio.0)) });
+        }
+        (Some(_), None, Some(ratio)) => percent(ratio.0),
         (Some(_), None, None) => "before: 0".to_owned(),
-    })
+    };
+    Some(Change { text, percent: None })
+}
+
+/// Writes growth as a multiple of the value before.
+fn multiple(ratio: Decimal) -> String {
+    let times = ratio + Decimal::ONE;
+    if times > MOST_TIMES { format!("over {}×", grouped(MOST_TIMES, 0)) } else { format!("{}×", grouped(times, 0)) }
 }
 
 /// Returns the words for a missing value.
@@ -178,6 +202,15 @@ mod tests {
         assert_eq!(written("x", "seconds", "59.6"), "1 min 0 s");
         assert_eq!(written("x", "seconds", "7260"), "2 h 01 min");
         assert_eq!(written("x", "seconds", "97200"), "1 d 3 h");
+    }
+
+    #[test]
+    fn great_growth_is_a_calm_multiple() {
+        let written = |ratio: &str| multiple(ratio.parse().expect("a number")).replace(THIN, " ");
+        assert_eq!(written("10.4"), "11×");
+        assert_eq!(written("93.2"), "94×");
+        assert_eq!(written("999"), "1 000×");
+        assert_eq!(written("93740.25"), "over 1 000×");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use axum::response::Response;
 use crate::api::problem::ApiError;
 use crate::web::card::Card;
 use crate::web::layout::Section;
-use crate::web::panel::{Cell, Panel};
+use crate::web::panel::Panel;
 use crate::web::reading::{Reading, Trouble};
 use crate::web::section::{self, Drawing, Plan};
+use crate::web::table::Cell;
 use crate::web::visit::Visit;
 
 /// Cards and panels.
@@ -179,7 +180,7 @@ pub(crate) const CONVERSATIONS: [Plan; 7] = [
         is_wide: false,
     },
     Plan {
-        id: "channels",
+        id: "messages",
         title: "Channels",
         metrics: &["sessions", "messages", "resolution_rate"],
         asked: "&dimensions=channel&top=8&session_kind=chat",

@@ -107,6 +107,8 @@ pub(crate) struct Layout {
     /// Label of the key; `None`: no key is in use.
     signed_in: Option<String>,
     completeness: Option<Completeness>,
+    /// Address of what says why.
+    health: String,
     body: String,
 }
 
@@ -138,6 +140,7 @@ impl Layout {
             pickers: catalog.map(|catalog| Pickers::of(visit, catalog, section.fields(&visit.path))),
             signed_in: caller.key_id.is_some().then(|| caller.label.clone()),
             completeness: catalog.map(|catalog| Completeness::of(visit, catalog)),
+            health: visit.selection.link(Section::DataHealth.path()),
             body,
         }
     }

@@ -9,7 +9,7 @@
 //! gets the data of its panels from it (`metrics` for all queries at once, `part` for another read with its scopes),
 //! turns each result into a [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. A section of
 //! metrics alone is data ([`figures`]). Links between sections come from [`selection::Selection`], which also holds a
-//! section's own parameters.
+//! section's own parameters. What a panel shows is also a file ([`file`]).
 
 mod assets;
 mod card;
@@ -20,6 +20,7 @@ mod export;
 mod data_health;
 mod figure;
 mod figures;
+mod file;
 mod form;
 mod layout;
 mod panel;
@@ -32,6 +33,7 @@ mod section;
 mod selection;
 mod sessions;
 mod sign_in;
+mod table;
 mod visit;
 mod words;
 mod zoned;
@@ -62,6 +64,14 @@ fn commands() -> Router<ApiState> {
         .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::SyncOperate]), apply))
 }
 
+/// Returns the form that sets a price, which concerns all sources as the command of the API does.
+fn prices() -> Router<ApiState> {
+    let rule = Rule { is_of_all_sources: true, ..Rule::of_page(&[Scope::CostsWrite]) };
+    Router::new()
+        .route("/costs/rate-cards", post(costs::set_price::set))
+        .route_layer(middleware::from_fn_with_state(rule, apply))
+}
+
 /// Returns the charts as files. Each is one panel, so the scope of its query opens it.
 fn charts() -> Router<ApiState> {
     Router::new()
@@ -76,6 +86,7 @@ pub fn pages() -> Router<ApiState> {
         .route("/conversations", get(figures::conversations))
         .route("/meetings", get(figures::meetings))
         .route("/costs", get(costs::page))
+        .route("/costs/rate-cards", get(costs::set_price::back))
         .route("/explain", get(explain::page))
         .route("/sessions", get(sessions::page))
         .route("/sessions/{session_id}", get(sessions::one::page))
@@ -83,10 +94,13 @@ pub fn pages() -> Router<ApiState> {
         .merge(health())
         .merge(charts())
         .merge(commands())
+        .merge(prices())
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/scheme", post(scheme::choose))
         .route_layer(middleware::from_fn(refusal::show))
         .route("/assets/{name}", get(assets::file))
+        .route("/favicon.svg", get(assets::favicon))
+        .route("/favicon.ico", get(assets::favicon))
         .layer(middleware::map_response(layout::protect))
 }

@@ -1,4 +1,4 @@
-//! A panel: a figure with its caption, the same values as a table, and the ways to them in the API.
+//! A panel: a figure with its caption, the same values as a table, and the ways to them.
 //!
 //! A panel without a figure says why: nothing happened and that is known, nothing is known yet, the key lacks a scope,
 //! or the read failed.
@@ -7,15 +7,17 @@ use askama::Template;
 
 use crate::query::freshness::FreshnessState;
 use crate::query::metrics::value::Value;
+use crate::web::chart::picture::Picture;
 use crate::web::reading::{Answered, METRICS_PATH, Trouble};
+use crate::web::table::{Cell, Table};
 use crate::web::words;
 
 /// What a panel shows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum State {
-    /// A figure, as HTML.
-    Figure(String),
-    /// A table.
+    /// A chart.
+    Figure(Picture),
+    /// A table, which may hold marks.
     Table(Table),
     /// Nothing, and that is known.
     EmptyAndComplete(String),
@@ -38,51 +40,14 @@ impl State {
     }
 }
 
-/// A cell of a table.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cell {
-    /// Text.
-    pub(crate) text: String,
-    /// Whether it is a number, which stands on the right.
-    pub(crate) is_number: bool,
-    /// Address of a link.
-    pub(crate) link: Option<String>,
-}
-
-impl Cell {
-    /// A text.
-    pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
-    }
-
-    /// A number.
-    pub(crate) fn number(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_number: true, link: None }
-    }
-
-    /// A link.
-    pub(crate) fn link(text: impl Into<String>, address: String) -> Self {
-        Self { text: text.into(), is_number: false, link: Some(address) }
-    }
-}
-
-/// The values of a figure. The first cell of each row names it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Table {
-    /// Names of the columns.
-    pub(crate) head: Vec<Cell>,
-    /// Rows.
-    pub(crate) rows: Vec<Vec<Cell>>,
-}
-
-/// The ways to the values of a panel in the API.
-#[derive(Debug, Clone)]
+/// The ways to the values of a panel.
+#[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// Path and query of the JSON answer.
-    pub(crate) json: String,
-    /// Path and query of the CSV answer.
+    /// Path and query of the JSON answer of the API.
+    pub(crate) json: Option<String>,
+    /// Address of the values as CSV.
     pub(crate) csv: Option<String>,
-    /// Address of the chart as a file.
+    /// Address of the marks as a file.
     pub(crate) svg: Option<String>,
     /// Address of the explanation, which has the SQL and the rows.
     pub(crate) explain: Option<String>,
@@ -92,16 +57,16 @@ impl Links {
     /// Returns the ways to the answer to a metric query.
     pub(crate) fn of(answered: &Answered, explain: Option<String>) -> Self {
         let address = format!("{METRICS_PATH}?{}", answered.question);
-        Self { csv: Some(format!("{address}&format=csv")), json: address, svg: None, explain }
+        Self { csv: Some(format!("{address}&format=csv")), json: Some(address), svg: None, explain }
     }
 }
 
 /// A panel.
-#[derive(Debug, Clone, Template)]
+#[derive(Debug, Template)]
 #[template(path = "panel.html")]
 pub(crate) struct Panel {
     /// Id in the document.
-    pub(crate) id: &'static str,
+    pub(crate) id: String,
     /// Title.
     pub(crate) title: String,
     /// What it shows.
@@ -123,10 +88,10 @@ pub(crate) struct Panel {
 }
 
 /// What a panel shows of an answer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shown {
-    /// The figure, as HTML.
-    pub(crate) figure: String,
+    /// The chart, or the table.
+    pub(crate) state: State,
     /// One sentence that says what the figure says.
     pub(crate) caption: String,
     /// The same values as a table.
@@ -135,9 +100,9 @@ pub(crate) struct Shown {
 
 impl Panel {
     /// A panel in this state, without anything else.
-    pub(crate) fn new(id: &'static str, title: impl Into<String>, state: State) -> Self {
+    pub(crate) fn new(id: impl Into<String>, title: impl Into<String>, state: State) -> Self {
         Self {
-            id,
+            id: id.into(),
             title: title.into(),
             state,
             caption: String::new(),
@@ -152,7 +117,7 @@ impl Panel {
 
     /// A panel of the answer to a metric query. `what` names what there may be none of.
     pub(crate) fn of(
-        id: &'static str,
+        id: &str,
         title: &str,
         read: &Result<Answered, Trouble>,
         what: &str,
@@ -163,15 +128,13 @@ impl Panel {
             Ok(answered) => answered,
             Err(trouble) => return Self::new(id, title, State::Trouble(trouble.clone())),
         };
-        let (state, shown) = if let Some(state) = answered.emptiness(what) {
-            (state, Shown::default())
-        } else {
-            let mut shown = show(answered);
-            (State::Figure(std::mem::take(&mut shown.figure)), shown)
+        let Shown { state, caption, table } = match answered.emptiness(what) {
+            Some(state) => Shown { state, caption: String::new(), table: None },
+            None => show(answered),
         };
         Self {
-            caption: shown.caption,
-            table: shown.table,
+            caption,
+            table,
             notes: answered.notes(),
             stale: answered.stale(),
             links: Some(Links::of(answered, explain)),

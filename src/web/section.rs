@@ -1,6 +1,5 @@
 //! A section made of metrics: its cards and panels as data, read with one batch of queries.
 
-use crate::api::problem::ApiError;
 use crate::query::metrics::registry;
 use crate::web::card::{self, Card};
 use crate::web::chart::heat::heat;
@@ -9,8 +8,9 @@ use crate::web::chart::picture::Picture;
 use crate::web::chart::ranking::ranking;
 use crate::web::chart::stacked::stacked;
 use crate::web::figure::Measured;
-use crate::web::panel::{Cell, Links, Panel, Shown, State};
-use crate::web::reading::{Answered, Reading};
+use crate::web::panel::{Links, Panel, Shown, State};
+use crate::web::reading::{Answered, Reading, Trouble};
+use crate::web::table::Cell;
 use crate::web::visit::Visit;
 
 /// How the answer of a panel is drawn.
@@ -45,13 +45,6 @@ pub(crate) struct Plan {
     pub(crate) is_wide: bool,
 }
 
-impl Plan {
-    /// Returns whether it is a chart, which a file can hold; the others are tables.
-    pub(crate) fn is_chart(&self) -> bool {
-        self.drawing != Drawing::Ranking
-    }
-}
-
 /// Returns the query of a panel.
 pub(crate) fn question(visit: &Visit, plan: &Plan) -> String {
     let is_along_time = matches!(plan.drawing, Drawing::Stacked | Drawing::Lines);
@@ -68,48 +61,31 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
         Some(all) => card::cards(visit, reading, cards, all).await,
         None => Vec::new(),
     };
-    let panels = plans.iter().zip(answers).map(|(plan, read)| {
-        let explain = plan.metrics.first().map(|metric| visit.explain_link(metric));
-        let panel = Panel::of(plan.id, plan.title, &read, plan.what, explain, |answered| drawn(visit, plan, answered));
-        let svg = (plan.is_chart() && matches!(panel.state, State::Figure(_)))
-            .then(|| visit.selection.link(&format!("/charts/{}.svg", plan.id)));
-        let lacks_prices = read.as_ref().is_ok_and(Answered::lacks_prices);
-        let help =
-            lacks_prices.then(|| Cell::link("Rate cards", format!("{}#rate-cards", visit.selection.link("/costs"))));
-        Panel { is_wide: plan.is_wide, help, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
-    });
-    let panels = panels.collect();
+    let panels = plans.iter().zip(answers).map(|(plan, read)| panel(visit, plan, &read)).collect();
     (cards, panels)
+}
+
+/// Makes a panel of the answer to its query.
+pub(crate) fn panel(visit: &Visit, plan: &Plan, read: &Result<Answered, Trouble>) -> Panel {
+    let explain = plan.metrics.first().map(|metric| visit.explain_link(metric));
+    let panel = Panel::of(plan.id, plan.title, read, plan.what, explain, |answered| drawn(visit, plan, answered));
+    let has_marks = matches!(panel.state, State::Figure(_) | State::Table(_));
+    let svg = has_marks.then(|| visit.selection.link(&format!("/charts/{}.svg", plan.id)));
+    let lacks_prices = read.as_ref().is_ok_and(Answered::lacks_prices);
+    let help = lacks_prices.then(|| Cell::link("Rate cards", format!("{}#rate-cards", visit.selection.link("/costs"))));
+    Panel { is_wide: plan.is_wide, help, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
 }
 
 fn drawn(visit: &Visit, plan: &Plan, answered: &Answered) -> Shown {
     let caption = caption(answered, plan.metrics);
-    match picture(plan, answered, &caption) {
-        Some(picture) => picture.shown(),
-        None => ranking(visit, answered, &caption),
-    }
-}
-
-fn picture(plan: &Plan, answered: &Answered, caption: &str) -> Option<Picture> {
-    match plan.drawing {
-        Drawing::Stacked => Some(Picture::Along(stacked(answered, plan.metrics, caption))),
-        Drawing::Lines => Some(Picture::Along(lines(answered, plan.metrics, caption))),
-        Drawing::Week => Some(Picture::Week(heat(answered, caption))),
-        Drawing::Ranking => None,
-    }
-}
-
-/// Returns the chart of a panel as an SVG file. It states what the panel states.
-pub(crate) fn file(plan: &Plan, answered: &Answered) -> Result<String, ApiError> {
-    let caption = match answered.emptiness(plan.what) {
-        Some(State::EmptyAndComplete(sentence) | State::EmptyButUnknown(sentence)) => sentence,
-        _ => caption(answered, plan.metrics),
+    let picture = match plan.drawing {
+        Drawing::Stacked => Picture::Along(stacked(answered, plan.metrics, &caption)),
+        Drawing::Lines => Picture::Along(lines(answered, plan.metrics, &caption)),
+        Drawing::Week => Picture::Week(heat(answered, &caption)),
+        Drawing::Ranking => return Shown { state: State::Table(ranking(visit, answered)), caption, table: None },
     };
-    let picture = picture(plan, answered, &caption).ok_or(ApiError::NoSuchPath)?;
-    let stale = answered.stale().map(|sentence| format!("Stale. {sentence}"));
-    let notes: Vec<String> = stale.into_iter().chain(answered.notes()).collect();
-    let written = picture.file(plan.title, &notes);
-    written.map_err(|error| ApiError::Panicked(format!("a chart cannot be written: {error}")))
+    let (picture, caption, table) = picture.parts();
+    Shown { state: State::Figure(picture), caption, table: Some(table) }
 }
 
 /// Returns a sentence with the totals of metrics over the range.

@@ -30,8 +30,12 @@ pub(crate) fn field(name: &str) -> String {
 
 /// Returns the name of a field at the beginning of a line.
 pub(crate) fn heading(name: &str) -> String {
-    let name = field(name);
-    let (first, rest) = name.split_at_checked(1).unwrap_or((&name, ""));
+    capitalized(&field(name))
+}
+
+/// Returns a text with its first letter in upper case.
+pub(crate) fn capitalized(text: &str) -> String {
+    let (first, rest) = text.split_at_checked(1).unwrap_or((text, ""));
     format!("{}{rest}", first.to_ascii_uppercase())
 }
 

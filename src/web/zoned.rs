@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
+use crate::api::formats::cell::Cell as Exact;
 use crate::web::figure::{duration, round_duration};
+use crate::web::table::Cell;
 use crate::web::visit::Visit;
 
 /// The zone of a page.
@@ -21,6 +23,11 @@ impl Zoned {
         Self { zone: named.unwrap_or(visit.state.default_zone), now: visit.state.clock.now() }
     }
 
+    /// Returns the zone.
+    pub(crate) fn zone(self) -> Tz {
+        self.zone
+    }
+
     /// Returns the name of the zone.
     pub(crate) fn name(self) -> &'static str {
         self.zone.name()
@@ -34,6 +41,11 @@ impl Zoned {
     /// Writes an instant to the second.
     pub(crate) fn second(self, at: DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// Returns a cell with an instant.
+    pub(crate) fn cell(self, at: DateTime<Utc>) -> Cell {
+        Cell::text(self.second(at)).exactly(Exact::Instant(at.fixed_offset()))
     }
 
     /// Writes the time of day to the second.

@@ -38,6 +38,23 @@ test("the first view is at most 60 kB", () =>
     assert.ok(sizes.length >= 3 && total <= FIRST_VIEW_BYTES, `${total} bytes`);
   }));
 
+// without optimization the time says nothing: TRIBUTARY_PROGRAM=target/release/tributary tests/browser/run
+const isOptimized = /release/.test(process.env.PROGRAM);
+test("the first view is made within 100 ms, from a cold cache", { skip: !isOptimized && "the program is not optimized" }, () =>
+  withReader({}, OPEN, async (page) => {
+    const zones = ["Asia/Tokyo", "Asia/Dubai", "Africa/Cairo", "America/Denver", "Europe/Athens", "Pacific/Auckland"];
+    const times = [];
+    for (const zone of zones) {
+      await open(page, `/?zone=${zone}`); // no one asked for its days before
+      times.push(await page.evaluate(() => {
+        const { requestStart, responseStart } = performance.getEntriesByType("navigation")[0];
+        return responseStart - requestStart;
+      }));
+    }
+    console.log(`first view: ${times.map((time) => time.toFixed()).join(", ")} ms`);
+    assert.ok(Math.min(...times) <= 100, `${times} ms`);
+  }));
+
 test("a word that was said leads to the message", () =>
   withReader({}, OPEN, async (page) => {
     const chats = JSON.parse(await api(page, `/v1/sessions?source=konvo-demo&from=${day(20)}&to=${day(1)}&limit=50`));

@@ -3,6 +3,8 @@
 
 mod access;
 mod charts;
+mod files;
+mod prices;
 mod sections;
 
 use crate::harness::router::*;

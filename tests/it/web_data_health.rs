@@ -37,7 +37,7 @@ async fn each_stream_shows_what_the_api_states() {
     for part in [
         "Check the key.",
         "<td>2026-11-18 23:00</td>",
-        "class=\"v-failed\"",
+        "class=\"bad\"",
         "the list was cut",
         "1 available, 1 pending",
         "two are missing",
@@ -75,6 +75,16 @@ async fn operators_pause_resume_and_run_by_forms_that_no_other_page_can_send() {
     let done = send(&operator, pause, own).await;
     assert_eq!((done.status.as_u16(), done.header("location")), (303, "/data-health"), "{}", done.text);
     assert_eq!(of(&state().await, "konvo-eu"), "paused");
+    // back in the state of the page, and nowhere else
+    for (page, next) in [
+        ("http://localhost:8080/data-health?zone=Asia/Kathmandu", "/data-health?zone=Asia/Kathmandu"),
+        ("http://evil.example/elsewhere", "/data-health"),
+    ] {
+        let key = format!("Bearer {operator}");
+        let headers = [("authorization", key.as_str()), ("origin", own), ("host", "localhost:8080"), ("referer", page)];
+        let done = api.send("POST", pause, &headers).await;
+        assert_eq!((done.status.as_u16(), done.header("location")), (303, next), "{}", done.text);
+    }
     let refused = send(&operator, "/data-health/konvo-eu/run?stream=sessions", own).await;
     assert_eq!(refused.status, 409, "{}", refused.text);
     assert_eq!(send(&operator, "/data-health/konvo-eu/resume?stream=sessions", own).await.status, 303);

@@ -102,10 +102,10 @@ async fn one_session_shows_people_as_strips_and_where_its_figures_come_from() {
     for part in [
         "Weekly &#60;script&#62;",
         "2026-11-16 15:45:00",
-        "<rect class=\"c0\" x=\"0%\" width=\"50%\"",
-        "<rect class=\"c0\" x=\"50%\" width=\"50%\"",
+        "<rect class=\"c0 pale\" x=\"0%\" width=\"50%\"",
+        "<rect class=\"c0 pale\" x=\"50%\" width=\"50%\"",
         "<rect class=\"c1\" x=\"16.67%\" width=\"16.67%\"",
-        "<rect class=\"c0\" x=\"25%\" width=\"75%\"",
+        "<rect class=\"c0 pale\" x=\"25%\" width=\"75%\"",
         "About the &#60;i&#62;refund",
         "metered by the provider, by participant time",
         "sum of the lengths of the presences",

@@ -23,7 +23,7 @@ const MAX_CARDS: usize = 500;
 /// Longest text of a card, characters.
 const MAX_CHARS: usize = 200;
 /// Start of the validity of cards that state none.
-const FIRST_INSTANT: DateTime<Utc> = match DateTime::from_timestamp(946_684_800, 0) {
+pub(crate) const FIRST_INSTANT: DateTime<Utc> = match DateTime::from_timestamp(946_684_800, 0) {
     Some(at) => at,
     None => DateTime::UNIX_EPOCH,
 };

@@ -92,8 +92,14 @@ pub(crate) struct RateCardsReplaced {
 
 impl From<StandingCard> for RateCardItem {
     fn from(standing: StandingCard) -> Self {
-        let StandingCard { rate_card_id, source, recorded_at, card } = standing;
-        let card = RateCardBody {
+        let (rate_card_id, recorded_at) = (standing.rate_card_id, standing.recorded_at);
+        Self { rate_card_id, card: standing.into(), recorded_at }
+    }
+}
+
+impl From<StandingCard> for RateCardBody {
+    fn from(StandingCard { source, card, .. }: StandingCard) -> Self {
+        Self {
             source,
             scenario: card.scenario,
             unit: card.unit,
@@ -104,8 +110,7 @@ impl From<StandingCard> for RateCardItem {
             step_minutes: card.step_minutes,
             valid_from: card.valid_from,
             valid_to: card.valid_to,
-        };
-        Self { rate_card_id, card, recorded_at }
+        }
     }
 }
 

@@ -118,5 +118,9 @@ async function refresh() {
   }
 }
 
+// on a phone the navigation scrolls, and begins with the first section
+const current = document.querySelector("nav [aria-current]");
+if (current) current.closest("ul").scrollLeft = current.offsetLeft - 96;
+
 prepare();
 setInterval(refresh, 60000);

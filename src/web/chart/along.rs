@@ -9,8 +9,8 @@ use crate::query::metrics::status::BucketStatus;
 use crate::web::chart::axis::{AxisLabel, HEIGHT, Scale, Tick, labels};
 use crate::web::chart::{as_place, is_unknown, percent};
 use crate::web::figure::{Measured, reason_text, round_duration};
-use crate::web::panel::{Cell, Table};
 use crate::web::reading::Answered;
+use crate::web::table::{Cell, Table};
 use crate::web::words;
 
 /// Colours besides those of providers.
@@ -19,6 +19,7 @@ pub(super) const COLOURS: usize = 8;
 pub(super) const SHAPES: usize = 4;
 
 /// A rectangle: x and width in percent, y and height in pixels.
+#[derive(Debug)]
 pub(super) struct Bar {
     pub(super) class: String,
     pub(super) x: String,
@@ -30,6 +31,7 @@ pub(super) struct Bar {
 }
 
 /// A part of a line.
+#[derive(Debug)]
 pub(super) struct Stroke {
     pub(super) class: String,
     pub(super) x1: String,
@@ -39,6 +41,7 @@ pub(super) struct Stroke {
 }
 
 /// A point of a line.
+#[derive(Debug)]
 pub(super) struct Point {
     pub(super) class: String,
     pub(super) shape: usize,
@@ -47,6 +50,7 @@ pub(super) struct Point {
 }
 
 /// The area of a bucket, with its values in words.
+#[derive(Debug)]
 pub(super) struct Hit {
     pub(super) x: String,
     pub(super) width: String,
@@ -54,6 +58,7 @@ pub(super) struct Hit {
 }
 
 /// An entry of the legend.
+#[derive(Debug)]
 pub(super) struct Key {
     pub(super) class: String,
     pub(super) shape: usize,
@@ -61,7 +66,7 @@ pub(super) struct Key {
 }
 
 /// A chart.
-#[derive(Template)]
+#[derive(Debug, Template)]
 #[template(path = "chart.html")]
 pub(crate) struct Chart {
     pub(super) caption: String,
@@ -175,7 +180,7 @@ impl<'a> Along<'a> {
             });
             std::iter::once(Cell::text(name)).chain(values).collect()
         };
-        Table { head, rows: (0..self.answered.answer.labels.len()).map(row).collect() }
+        Table { head, rows: (0..self.answered.answer.labels.len()).map(row).collect(), ends: None }
     }
 
     /// Returns the scale of the values.

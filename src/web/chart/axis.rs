@@ -23,12 +23,14 @@ const ROOM: [usize; 3] = [4, 7, 13];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A line across the plot, with its value.
+#[derive(Debug)]
 pub(super) struct Tick {
     pub(super) y: String,
     pub(super) text: String,
 }
 
 /// A label along time; its class says how wide the plot must be to show it.
+#[derive(Debug)]
 pub(super) struct AxisLabel {
     pub(super) x: String,
     pub(super) class: &'static str,

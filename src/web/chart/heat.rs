@@ -5,8 +5,8 @@ use askama::Template;
 use crate::query::metrics::series::answer::Series;
 use crate::web::chart::{as_place, percent, size};
 use crate::web::figure::{Measured, reason_text};
-use crate::web::panel::{Cell, Table};
 use crate::web::reading::Answered;
+use crate::web::table::{Cell, Table};
 
 /// Names of the weekdays.
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -14,6 +14,7 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const STEPS: f64 = 5.0;
 
 /// An hour of the week: x in percent, y in pixels.
+#[derive(Debug)]
 pub(super) struct HeatCell {
     pub(super) x: String,
     pub(super) y: usize,
@@ -22,7 +23,7 @@ pub(super) struct HeatCell {
 }
 
 /// A heat map.
-#[derive(Template)]
+#[derive(Debug, Template)]
 #[template(path = "heat.html")]
 pub(crate) struct Heat {
     pub(super) caption: String,
@@ -82,6 +83,6 @@ pub(crate) fn heat(answered: &Answered, caption: &str) -> Heat {
         days: DAYS,
         cells: cells.collect(),
         greatest: most.zip(measured).map(|(most, measured)| measured.text(most.0)).unwrap_or_default(),
-        table: Table { head: head.collect(), rows: (0..DAYS.len()).map(row).collect() },
+        table: Table { head: head.collect(), rows: (0..DAYS.len()).map(row).collect(), ends: None },
     }
 }

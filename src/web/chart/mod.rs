@@ -7,10 +7,12 @@
 
 mod along;
 mod axis;
+pub(crate) mod file;
 pub(crate) mod heat;
 pub(crate) mod lines;
 pub(crate) mod picture;
 pub(crate) mod ranking;
+mod rows;
 pub(crate) mod spark;
 pub(crate) mod stacked;
 
@@ -33,6 +35,11 @@ fn size(value: Decimal) -> f64 {
     value.to_f64().unwrap_or(0.0)
 }
 
+/// Returns the number of letters of a text.
+fn letters(text: &str) -> usize {
+    text.chars().count()
+}
+
 /// Whether a value is missing because there is nothing to measure.
 fn is_empty(reason: &str) -> bool {
     matches!(reason, "not_applicable" | "no_data" | "no_rows" | "not_begun" | "not_shown" | "in_progress")
@@ -44,6 +51,6 @@ fn is_unknown(reason: Option<&str>) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most some thousand buckets")]
-fn as_place(at: usize) -> f64 {
+pub(crate) fn as_place(at: usize) -> f64 {
     at as f64
 }

@@ -1,6 +1,5 @@
 //! The greatest groups, as a table with bars. A name leads to its sessions.
 
-use askama::Template;
 use rust_decimal::Decimal;
 
 use crate::query::metrics::dimension::Dimension;
@@ -8,33 +7,16 @@ use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::series::answer::Series;
 use crate::web::chart::{percent, size};
 use crate::web::figure::Measured;
-use crate::web::panel::Shown;
 use crate::web::reading::Answered;
+use crate::web::table::{Cell, Mark, Strip, Table};
 use crate::web::visit::Visit;
 use crate::web::words;
 
-/// A group with its values.
-struct Row {
-    name: String,
-    /// The name in its whole length.
-    full: String,
-    link: Option<String>,
-    width: String,
-    class: &'static str,
-    values: Vec<String>,
-}
-
-#[derive(Template)]
-#[template(path = "ranking.html")]
-struct Ranking {
-    axis: String,
-    heads: Vec<&'static str>,
-    rows: Vec<Row>,
-    caption: String,
-}
+/// Height of a bar, CSS pixels.
+const BAR: usize = 16;
 
 /// Draws the groups along the axis of an answer; the bars are of its first metric.
-pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Shown {
+pub(crate) fn ranking(visit: &Visit, answered: &Answered) -> Table {
     let answer = &answered.answer;
     let series: Vec<&Series> = answer.series.iter().filter(|series| !series.is_other).collect();
     let value = |series: &Series, at: usize| series.data.get(at).copied().flatten();
@@ -61,21 +43,31 @@ pub(crate) fn ranking(visit: &Visit, answered: &Answered, caption: &str) -> Show
         let value = answer.keys.get(at).and_then(Option::as_ref).filter(|_| !is_other(at));
         value.and_then(|value| words::value(answer.axis, value))
     };
-    let row = |(at, name): (usize, &String)| Row {
-        name: in_words(at).unwrap_or_else(|| words::brief(name)),
-        full: in_words(at).unwrap_or_else(|| name.clone()),
-        link: link(at),
-        width: percent(if greatest > 0.0 { (size(first(at)) / greatest).min(1.0) } else { 0.0 }),
-        class: if is_other(at) { "c0" } else { "c1" },
-        values: series.iter().map(|series| text(series, at)).collect(),
+    let row = |(at, label): (usize, &String)| {
+        let (name, full) =
+            in_words(at).map_or_else(|| (words::brief(label), label.clone()), |name| (name.clone(), name));
+        let values: Vec<String> = series.iter().map(|series| text(series, at)).collect();
+        let bar = Mark {
+            class: "c1".to_owned(),
+            x: "0".to_owned(),
+            width: percent(if greatest > 0.0 { size(first(at)) / greatest } else { 0.0 }),
+            y: 0,
+            height: BAR,
+            read: format!("{full}: {}", values.join(", ")),
+        };
+        // the rest is no group, and may be longer than the greatest one
+        let marks = if is_other(at) { Vec::new() } else { vec![bar] };
+        let strip = Strip { sentence: String::new(), height: BAR, marks };
+        let full = Some(full).filter(|full| *full != name);
+        let name = Cell { full, link: link(at), ..Cell::text(name) };
+        [name, Cell::strip(strip)].into_iter().chain(values.into_iter().map(Cell::number)).collect()
     };
-    let drawn = Ranking {
-        axis: words::heading(answer.axis),
-        heads: series.iter().map(|series| series.metric_label).collect(),
+    let heads = series.iter().map(|series| Cell::number(series.metric_label));
+    Table {
+        head: [Cell::text(words::heading(answer.axis)), Cell::default()].into_iter().chain(heads).collect(),
         rows: answer.labels.iter().enumerate().map(row).collect(),
-        caption: caption.to_owned(),
-    };
-    Shown { figure: drawn.render().unwrap_or_default(), caption: caption.to_owned(), table: None }
+        ends: None,
+    }
 }
 
 /// Returns a value as a list of one, where a comma in it would make several.

@@ -4,7 +4,8 @@
 //! of the page is checked as for every command.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{Uri, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::actions::request::ActionRequest;
@@ -16,23 +17,26 @@ use crate::api::sync::control::{ControlParameters, pause_source, resume_source, 
 
 /// Pauses a source or a stream.
 pub(crate) async fn pause(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
+    let back = back(request.headers());
     let (asked, request) = command(request).await?;
     let _answer = pause_source(state, slug, asked, request).await?;
-    Ok(back())
+    Ok(back)
 }
 
 /// Resumes a source or a stream.
 pub(crate) async fn resume(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
+    let back = back(request.headers());
     let (asked, request) = command(request).await?;
     let _answer = resume_source(state, slug, asked, request).await?;
-    Ok(back())
+    Ok(back)
 }
 
 /// Requests a run.
 pub(crate) async fn run(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
+    let back = back(request.headers());
     let (asked, request) = command(request).await?;
     let _answer = start_runs(state, slug, asked, request).await?;
-    Ok(back())
+    Ok(back)
 }
 
 async fn command(mut request: Request) -> Result<(Asked<ControlParameters>, ActionRequest), ApiError> {
@@ -41,6 +45,9 @@ async fn command(mut request: Request) -> Result<(Asked<ControlParameters>, Acti
     Ok((Asked::of(&uri)?, ActionRequest::from_request(request, &()).await?))
 }
 
-fn back() -> Response {
-    Redirect::to("/data-health").into_response()
+/// Leads back to the page that the form was on, in its state.
+fn back(headers: &HeaderMap) -> Response {
+    let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok()?.parse::<Uri>().ok());
+    let page = from.as_ref().and_then(Uri::path_and_query).filter(|page| page.path() == "/data-health");
+    Redirect::to(page.map_or("/data-health", PathAndQuery::as_str)).into_response()
 }

@@ -8,7 +8,6 @@ mod stream;
 
 use askama::Template;
 use axum::response::Response;
-use rust_decimal::Decimal;
 
 use crate::api::health::{criteria, probe};
 use crate::api::problem::ApiError;
@@ -17,25 +16,23 @@ use crate::query::pollers::service::ServiceProblem;
 use crate::query::pollers::{self, Health};
 use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter};
 use crate::query::runs::{self, Run, RunFilter};
-use crate::web::data_health::stream::StreamItem;
-use crate::web::figure::grouped;
+use crate::web::data_health::stream::{RUNS, StreamItem, table};
 use crate::web::layout::Section;
-use crate::web::panel::{Cell, Table};
+use crate::web::panel::{Links, Panel, State};
 use crate::web::reading::{Reading, Trouble};
+use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
 
-/// Runs of a strip.
-const RUNS: i64 = 48;
 /// Comparisons that are shown.
 const COMPARISONS: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "data_health.html")]
 struct DataHealth {
-    health: Result<Streams, Trouble>,
-    comparisons: Result<Table, Trouble>,
-    zone: &'static str,
+    streams: Panel,
+    health: Option<Streams>,
+    comparisons: Panel,
     can_operate: bool,
 }
 
@@ -50,13 +47,43 @@ struct Streams {
 pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let reading = Reading::open(&visit).await?;
     let zoned = Zoned::of(&visit);
+    let health = reading.part(&[Scope::HealthRead], streams(&visit, zoned)).await;
+    let streams = Panel::new("streams", "Streams", state(&health, |health| State::Table(table(&health.items))));
+    let found = reading.part(&[Scope::HealthRead], comparisons(&visit, zoned)).await;
+    let compared = Panel::new(
+        "reconciliation",
+        "Compared with the providers' counts",
+        state(&found, |table| if table.rows.is_empty() { never_compared() } else { State::Table(table.clone()) }),
+    );
+    let json = |path: &str| Some(Links { json: Some(path.to_owned()), ..Links::default() });
+    let caption = health.as_ref().map(|health| {
+        format!("Times in {}. {} Low bars: complete runs; high bars: all others.", zoned.name(), health.processes)
+    });
+    let streams =
+        Panel { caption: caption.unwrap_or_default(), links: json("/v1/health/pollers"), is_wide: true, ..streams };
+    let compared = Panel { links: json("/v1/reconciliation"), is_wide: true, ..compared };
+    let (streams, compared) = (streams.with_files(&visit), compared.with_files(&visit));
+    let of_each: Vec<Panel> = health.iter().flat_map(|health| &health.items).map(StreamItem::panel).collect();
+    if let Some(file) = visit.file(&reading, [&streams, &compared].into_iter().chain(&of_each)) {
+        return file;
+    }
     let body = DataHealth {
-        health: reading.part(&[Scope::HealthRead], streams(&visit, zoned)).await,
-        comparisons: reading.part(&[Scope::HealthRead], comparisons(&visit, zoned)).await,
-        zone: zoned.name(),
+        streams,
+        health: health.ok(),
+        comparisons: compared,
         can_operate: visit.state.caller.has_any(&[Scope::SyncOperate]),
     };
     visit.respond(Section::DataHealth, &reading, &body)
+}
+
+/// Returns what a panel shows of what was read.
+fn state<T>(read: &Result<T, Trouble>, show: impl FnOnce(&T) -> State) -> State {
+    read.as_ref().map_or_else(|trouble| State::Trouble(trouble.clone()), show)
+}
+
+fn never_compared() -> State {
+    let how = "The command “tributary reconcile” compares, and each source does so by its schedule.";
+    State::EmptyButUnknown(format!("Nothing was compared yet. {how}"))
 }
 
 /// Returns whether the caller may see a source, and the filter of the page names it.
@@ -79,8 +106,8 @@ async fn streams(visit: &Visit, zoned: Zoned) -> Result<Streams, ApiError> {
             streams: vec![poller.stream.clone()],
             ..RunFilter::default()
         };
-        let runs: Vec<Run> = runs::list(&state.pool, &filter, RUNS).await?;
-        items.push(StreamItem::of(&poller, &runs, zoned));
+        let runs: Vec<Run> = runs::list(&state.pool, &filter, i64::from(RUNS)).await?;
+        items.push(StreamItem::of(visit, &poller, &runs, zoned));
     }
     let alive = service.instances.iter().filter(|instance| instance.is_alive).count();
     let database = service.database;
@@ -118,19 +145,18 @@ async fn comparisons(visit: &Visit, zoned: Zoned) -> Result<Table, ApiError> {
         Cell::number("Surplus"),
         Cell::text("Reason"),
     ];
-    Ok(Table { head: head.into(), rows: found.iter().map(|one| comparison(one, zoned)).collect() })
+    Ok(Table { head: head.into(), rows: found.iter().map(|one| comparison(one, zoned)).collect(), ends: None })
 }
 
 fn comparison(one: &Reconciliation, zoned: Zoned) -> Vec<Cell> {
-    let count = |count: i64| Cell::number(grouped(Decimal::from(count), 0));
     vec![
         Cell::text(&one.source),
         Cell::text(format!("{} to {}", zoned.minute(one.window_from), zoned.minute(one.window_to))),
         Cell::text(&one.state),
-        one.provider_sessions.map_or_else(|| Cell::number("not stated"), count),
-        count(one.stored_sessions),
-        count(one.missing_count - one.healed_count),
-        count(one.surplus_count),
+        one.provider_sessions.map_or_else(|| Cell::number("not stated"), Cell::count),
+        Cell::count(one.stored_sessions),
+        Cell::count(one.missing_count - one.healed_count),
+        Cell::count(one.surplus_count),
         Cell::text(one.reason.clone().unwrap_or_default()),
     ]
 }

@@ -1,21 +1,25 @@
 //! One stream, as a reader sees it.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
+use crate::api::formats::cell::Cell as Exact;
 use crate::query::pollers::tasks::Tasks;
 use crate::query::pollers::{FailingReason, Poller, PollerState};
 use crate::query::runs::Run;
+use crate::web::chart::{as_place, percent};
 use crate::web::figure::{duration, grouped};
+use crate::web::file::FileKind;
+use crate::web::panel::{Panel, State};
+use crate::web::table::{Cell, Mark, Strip, Table};
+use crate::web::visit::Visit;
 use crate::web::words;
 use crate::web::zoned::Zoned;
 
-/// A run of the strip: its verdict, and what a pointer reads there.
-pub(super) struct RunItem {
-    pub(super) x: usize,
-    pub(super) verdict: String,
-    pub(super) height: usize,
-    pub(super) read: String,
-}
+/// Most runs of a strip.
+pub(super) const RUNS: u8 = 48;
+/// Height of a strip of runs, CSS pixels.
+const HEIGHT: usize = 16;
 
 /// One stream of one source.
 pub(super) struct StreamItem {
@@ -25,54 +29,101 @@ pub(super) struct StreamItem {
     pub(super) is_failing: bool,
     pub(super) is_paused: bool,
     pub(super) can_run: bool,
-    pub(super) lag: String,
-    pub(super) complete_through: String,
-    pub(super) state_as_of: String,
-    pub(super) next_run: String,
-    pub(super) runs: Vec<RunItem>,
     pub(super) runs_sentence: String,
+    /// Address of its facts as CSV.
+    pub(super) csv: String,
+    /// Its row in the table of all streams.
+    pub(super) row: Vec<Cell>,
     /// All else, by name.
     pub(super) facts: Vec<(&'static str, String)>,
 }
 
 impl StreamItem {
-    pub(super) fn of(poller: &Poller, runs: &[Run], zoned: Zoned) -> Self {
-        let minute = |at: Option<chrono::DateTime<chrono::Utc>>, none: &str| {
-            at.map_or_else(|| none.to_owned(), |at| zoned.minute(at))
-        };
-        let is_list = poller.tasks.is_none();
+    pub(super) fn of(visit: &Visit, poller: &Poller, runs: &[Run], zoned: Zoned) -> Self {
         Self {
+            csv: visit.file_link(&id(poller), FileKind::Csv),
             source: poller.source.clone(),
             stream: poller.stream.clone(),
             state: poller.state.as_str().replace('_', " "),
             is_failing: poller.is_failing,
             is_paused: poller.paused.is_some(),
             can_run: !matches!(poller.state, PollerState::Disabled | PollerState::Paused),
-            lag: match poller.lag_seconds {
-                Some(seconds) => duration(Decimal::from(seconds)),
-                None if is_list => "nothing proven yet".to_owned(),
-                None => "nothing due".to_owned(),
-            },
-            complete_through: minute(poller.complete_through, if is_list { "nothing proven yet" } else { "–" }),
-            state_as_of: minute(poller.state_as_of, if is_list { "unknown" } else { "–" }),
-            next_run: poller.next_run_at.map_or_else(|| "–".to_owned(), |at| zoned.distance(at)),
-            runs: strip(runs, zoned),
             runs_sentence: sentence(runs),
+            row: row(poller, runs, zoned),
             facts: facts(poller, zoned),
         }
     }
+
+    /// Returns its facts as a panel, for a file of them.
+    pub(super) fn panel(&self) -> Panel {
+        let facts = std::iter::once(("State", self.state.clone())).chain(self.facts.iter().cloned());
+        let rows = facts.map(|(name, value)| vec![Cell::text(name), Cell::text(value)]).collect();
+        let head = ["Fact", "Value"].map(Cell::text).into();
+        let title = format!("{} · {}", self.source, self.stream);
+        Panel::new(format!("{}-{}", self.source, self.stream), title, State::Table(Table { head, rows, ends: None }))
+    }
+}
+
+/// Returns the id of the panel of a stream.
+fn id(poller: &Poller) -> String {
+    format!("{}-{}", poller.source, poller.stream)
+}
+
+/// Returns the table of streams.
+pub(super) fn table(items: &[StreamItem]) -> Table {
+    let head = [
+        Cell::text("Stream"),
+        Cell::text("State"),
+        Cell::number("Lag"),
+        Cell::text("Complete to"),
+        Cell::text("State as of"),
+        Cell::text("Next run"),
+        Cell::text("Last runs"),
+    ];
+    Table { head: head.into(), rows: items.iter().map(|item| item.row.clone()).collect(), ends: None }
+}
+
+fn row(poller: &Poller, runs: &[Run], zoned: Zoned) -> Vec<Cell> {
+    let is_list = poller.tasks.is_none();
+    let minute = |at: Option<DateTime<Utc>>, none: &str| match at {
+        Some(at) => Cell { text: zoned.minute(at), ..zoned.cell(at) },
+        None => Cell::text(if is_list { none } else { "–" }),
+    };
+    let lag = match poller.lag_seconds {
+        Some(seconds) => Cell::number(duration(Decimal::from(seconds))).exactly(Exact::Integer(seconds)),
+        None if is_list => Cell::number("nothing proven yet"),
+        None => Cell::number("nothing due"),
+    };
+    let next_run = poller.next_run_at.map(|at| {
+        let text = if zoned.since(at).is_some() { "due".to_owned() } else { zoned.distance(at) };
+        Cell { text, ..zoned.cell(at) }
+    });
+    vec![
+        Cell::link(format!("{} · {}", poller.source, poller.stream), format!("#{}", id(poller))),
+        Cell { is_failing: poller.is_failing, ..Cell::text(poller.state.as_str().replace('_', " ")) },
+        lag,
+        minute(poller.complete_through, "nothing proven yet"),
+        minute(poller.state_as_of, "unknown"),
+        next_run.unwrap_or_else(|| Cell::text("–")),
+        Cell::strip(strip(runs, zoned)),
+    ]
 }
 
 /// Returns the runs, the oldest first.
-fn strip(runs: &[Run], zoned: Zoned) -> Vec<RunItem> {
-    let item = |(place, run): (usize, &Run)| {
+fn strip(runs: &[Run], zoned: Zoned) -> Strip {
+    let (step, width) = (1.0 / f64::from(RUNS), 0.8 / f64::from(RUNS));
+    let mark = |(place, run): (usize, &Run)| {
         let verdict = run.verdict.as_deref().unwrap_or("running");
         let reason = run.reason.as_deref().or(run.error_class.as_deref());
         let reason = reason.map(|reason| format!(": {}", words::plain(reason))).unwrap_or_default();
-        RunItem {
-            x: place * 6,
-            // what went wrong is also higher, so that colour alone says nothing
-            height: if verdict == "complete" { 7 } else { 16 },
+        // what went wrong is also higher, so that colour alone says nothing
+        let height = if verdict == "complete" { 7 } else { HEIGHT };
+        Mark {
+            class: colour(verdict).to_owned(),
+            x: percent(as_place(place) * step),
+            width: percent(width),
+            y: HEIGHT - height,
+            height,
             read: format!(
                 "{} {}{reason}; {} new, {} changed",
                 zoned.second(run.started_at),
@@ -80,10 +131,20 @@ fn strip(runs: &[Run], zoned: Zoned) -> Vec<RunItem> {
                 run.inserted_count,
                 run.updated_count
             ),
-            verdict: verdict.to_owned(),
         }
     };
-    runs.iter().rev().enumerate().map(item).collect()
+    Strip { sentence: sentence(runs), height: HEIGHT, marks: runs.iter().rev().enumerate().map(mark).collect() }
+}
+
+/// Returns the class of a verdict; none is the colour of a provider.
+fn colour(verdict: &str) -> &'static str {
+    match verdict {
+        "complete" => "c8",
+        "incomplete" => "c7",
+        "failed" => "bad",
+        "rate_limited" => "c3",
+        _ => "c0",
+    }
 }
 
 fn sentence(runs: &[Run]) -> String {

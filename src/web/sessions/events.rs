@@ -3,12 +3,14 @@
 use axum::http::Uri;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::api::formats::cell::Cell as Exact;
 use crate::api::page::{PageParameters, PageRequest};
 use crate::api::parameters::Asked;
 use crate::api::problem::ApiError;
 use crate::query::availability::{Availability, Parts};
 use crate::query::timeline::{self, EventKey, TimelineEvent};
 use crate::web::selection::escape;
+use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
 
@@ -20,6 +22,7 @@ const BEFORE: TimeDelta = TimeDelta::minutes(2);
 /// An event, as a reader sees it.
 pub(super) struct EventItem {
     pub(super) at: String,
+    instant: DateTime<Utc>,
     pub(super) name: Option<String>,
     /// What happened, where it is no text.
     pub(super) happened: Option<&'static str>,
@@ -80,7 +83,28 @@ fn item(event: TimelineEvent, linked: Option<DateTime<Utc>>, zoned: Zoned) -> Ev
         _ => None,
     };
     let is_linked = linked.is_some_and(|at| at.timestamp() == event.at.timestamp()) && happened.is_none();
-    EventItem { at: zoned.clock(event.at), name: event.name, happened, text: event.body, is_linked, is_target: false }
+    EventItem {
+        at: zoned.clock(event.at),
+        instant: event.at,
+        name: event.name,
+        happened,
+        text: event.body,
+        is_linked,
+        is_target: false,
+    }
+}
+
+impl Events {
+    /// Returns the events as a table.
+    pub(super) fn table(&self) -> Table {
+        let text = |text: Option<&str>| Cell::text(text.unwrap_or_default());
+        let row = |item: &EventItem| {
+            let at = Cell::text(&item.at).exactly(Exact::Instant(item.instant.fixed_offset()));
+            vec![at, text(item.name.as_deref()), text(item.happened), text(item.text.as_deref())]
+        };
+        let head = ["Time", "Name", "Event", "Text"].map(Cell::text).into();
+        Table { head, rows: self.items.iter().map(row).collect(), ends: None }
+    }
 }
 
 /// Says why a part is missing; `None`: it is stored.

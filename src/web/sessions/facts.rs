@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::query::provenance::{Change, Provenance};
 use crate::query::sessions::Session;
 use crate::web::figure::{duration, grouped, short};
-use crate::web::panel::{Cell, Table};
+use crate::web::table::{Cell, Table};
 use crate::web::zoned::Zoned;
 
 /// Returns the figures of a session: name, value, and where it comes from.
@@ -58,7 +58,7 @@ pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
         let first = session.first_response_seconds.map(|seconds| duration(seconds.0));
         add("First response", first, "first message of the customer to the first reply");
     }
-    Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows }
+    Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows, ends: None }
 }
 
 fn is_running(session: &Session) -> bool {
@@ -77,25 +77,28 @@ pub(super) fn length(session: &Session, zoned: Zoned) -> String {
 }
 
 /// Returns the record that the figures come from.
-pub(super) fn record(found: &Provenance, zoned: Zoned) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("Record", format!("SHA-256 {}…", found.content_hash)),
-        ("First stored", zoned.second(found.first_seen_at)),
-        ("Last changed here", zoned.second(found.last_changed_at)),
+pub(super) fn record(found: &Provenance, zoned: Zoned) -> Table {
+    let text = |value: Option<String>| value.map(Cell::text);
+    let at = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(|at| zoned.cell(at));
+    let facts = [
+        ("Record", text(Some(format!("SHA-256 {}…", found.content_hash)))),
+        ("First stored", at(Some(found.first_seen_at))),
+        ("Last changed here", at(Some(found.last_changed_at))),
+        ("Fetched by run", text(found.content_run_id.map(|run| run.to_string()))),
+        ("Requested", at(found.fetched_at)),
+        ("Changed at the provider", at(found.provider_updated_at)),
+        ("Version of the rules", text(found.mapping_version.map(|version| version.to_string()))),
+        ("Not found since", at(found.first_missed_at)),
     ];
-    facts.extend(found.content_run_id.map(|run| ("Fetched by run", run.to_string())));
-    facts.extend(found.fetched_at.map(|at| ("Requested", zoned.second(at))));
-    facts.extend(found.provider_updated_at.map(|at| ("Changed at the provider", zoned.second(at))));
-    facts.extend(found.mapping_version.map(|version| ("Version of the rules", version.to_string())));
-    facts.extend(found.first_missed_at.map(|at| ("Not found since", zoned.second(at))));
-    facts
+    let rows = facts.into_iter().filter_map(|(name, value)| Some(vec![Cell::text(name), value?])).collect();
+    Table { head: ["Fact", "Value"].map(Cell::text).into(), rows, ends: None }
 }
 
 /// Returns the changes of a session.
 pub(super) fn changes(changes: &[Change], zoned: Zoned) -> Table {
     let row = |change: &Change| {
         vec![
-            Cell::text(zoned.second(change.changed_at)),
+            zoned.cell(change.changed_at),
             Cell::text(change.field.replace('_', " ")),
             Cell::text(change.old.clone().unwrap_or_else(|| "unknown".to_owned())),
             Cell::text(change.new.clone().unwrap_or_else(|| "unknown".to_owned())),
@@ -103,5 +106,5 @@ pub(super) fn changes(changes: &[Change], zoned: Zoned) -> Table {
         ]
     };
     let head = ["Stored", "Field", "Before", "After", "Run"].map(Cell::text).into();
-    Table { head, rows: changes.iter().map(row).collect() }
+    Table { head, rows: changes.iter().map(row).collect(), ends: None }
 }

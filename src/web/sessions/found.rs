@@ -5,6 +5,7 @@ use crate::api::problem::ApiError;
 use crate::api::search::{self, SearchParameters};
 use crate::model::api_key::Scope;
 use crate::query::search::Hit;
+use crate::web::file::FileKind;
 use crate::web::reading::Reading;
 use crate::web::sessions::list::empty;
 use crate::web::sessions::shown::{FoundItem, PAGE, Read, Shown, address, question, words};
@@ -29,7 +30,7 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
         };
         Ok::<_, ApiError>((shown, list.page.next))
     });
-    Read { shown: shown.await, json: format!("{PATH}?{asked}") }
+    Read { shown: shown.await, json: format!("{PATH}?{asked}"), csv: visit.file_link("list", FileKind::Csv) }
 }
 
 fn item(hit: Hit, zoned: Zoned) -> FoundItem {

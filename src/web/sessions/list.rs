@@ -9,10 +9,10 @@ use crate::model::api_key::Scope;
 use crate::query::freshness::{Freshness, FreshnessState};
 use crate::query::sessions::Session;
 use crate::web::figure::{grouped, short};
-use crate::web::panel::{Cell, Table};
 use crate::web::reading::Reading;
 use crate::web::sessions::facts::length;
 use crate::web::sessions::shown::{PAGE, Read, Shown, address, question};
+use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
 
@@ -43,9 +43,9 @@ const OWN: [&str; 10] = [
 
 /// Reads the requested page.
 pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
-    let asked = question(visit, &OWN, PAGE);
     let shows_titles = visit.state.caller.has_any(&[Scope::ContentRead]);
-    let with_titles = if shows_titles { format!("{asked}&titles=true") } else { asked };
+    let titles = |asked: String| if shows_titles { format!("{asked}&titles=true") } else { asked };
+    let with_titles = titles(question(visit, &OWN, PAGE));
     let shown = reading.part(&[Scope::SessionsRead], async {
         let Asked { given, faults } = Asked::<SessionParameters>::of(&address(PATH, &with_titles)?)?;
         let list = Listing::understand(&visit.state, &given, faults).await?.page().await?;
@@ -57,7 +57,10 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
             if list.items.is_empty() { empty("sessions", &list.freshness, zoned) } else { table(&list.items, zoned) };
         Ok::<_, ApiError>((shown, list.page.next))
     });
-    Read { shown: shown.await, json: format!("{PATH}?{with_titles}") }
+    // the file has all sessions, not one page of them
+    let of_all: Vec<&str> = OWN.into_iter().filter(|name| *name != "cursor").collect();
+    let csv = format!("{PATH}?{}", titles(question(visit, &of_all, "format=csv")));
+    Read { shown: shown.await, csv, json: format!("{PATH}?{with_titles}") }
 }
 
 /// Says that there is nothing, and whether that is known.
@@ -71,7 +74,8 @@ pub(super) fn empty(what: &str, freshness: &Freshness, zoned: Zoned) -> Shown {
 
 fn table(sessions: &[Session], zoned: Zoned) -> Shown {
     let head = HEAD.iter().map(|(name, is_number)| if *is_number { Cell::number(*name) } else { Cell::text(*name) });
-    Shown::Sessions(Table { head: head.collect(), rows: sessions.iter().map(|session| row(session, zoned)).collect() })
+    let rows = sessions.iter().map(|session| row(session, zoned)).collect();
+    Shown::Sessions(Table { head: head.collect(), rows, ends: None })
 }
 
 fn row(session: &Session, zoned: Zoned) -> Vec<Cell> {

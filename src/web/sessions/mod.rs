@@ -65,6 +65,8 @@ struct Sessions {
     first: Option<String>,
     /// Path and query of the same answer of the API.
     json: String,
+    /// Address of the same as CSV; `None`: there is nothing.
+    csv: Option<String>,
 }
 
 /// Answers with the section.
@@ -82,6 +84,10 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
         Ok((shown, next)) => (shown, next.map(|cursor| here(Some(&cursor)))),
         Err(trouble) => (Shown::Trouble(trouble), None),
     };
+    if let Some(file) = visit.file(&reading, shown.texts().as_ref()) {
+        return file;
+    }
+    let csv = matches!(shown, Shown::Sessions(_) | Shown::Texts(_)).then_some(read.csv);
     let sorts = ["started_at", "-ended_at", "-minutes_consumed", "-message_count"];
     let fields = vec![
         Field::of(&visit, "kind", "In", "All texts", HitKind::ALL.map(HitKind::as_str)),
@@ -109,6 +115,7 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
         next,
         first: selection.get("cursor").map(|_| here(None)),
         json: read.json,
+        csv,
         text: text.unwrap_or_default(),
     };
     visit.respond(Section::Sessions, &reading, &body)

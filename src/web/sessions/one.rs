@@ -13,8 +13,9 @@ use crate::query::provenance::{self, Change, Provenance};
 use crate::query::sessions::{self, Session};
 use crate::query::summaries::{self, Summary};
 use crate::query::{participants, transcripts};
+use crate::web::file::FileKind;
 use crate::web::layout::Section;
-use crate::web::panel::{Panel, Shown, State, Table};
+use crate::web::panel::{Panel, Shown, State};
 use crate::web::reading::{Reading, Trouble};
 use crate::web::sessions::events::{self, Events};
 use crate::web::sessions::{facts, strips};
@@ -33,10 +34,10 @@ struct SessionPage {
     title: String,
     subtitle: String,
     list: String,
-    figures: Table,
-    people: Panel,
+    panels: [Panel; 4],
     content: Result<Content, Trouble>,
-    record: Result<Record, Trouble>,
+    /// Address of the texts as CSV.
+    csv: String,
     /// Address of the events that follow.
     next: Option<String>,
     /// Address of the first events; `None`: they are shown.
@@ -44,9 +45,6 @@ struct SessionPage {
     json: String,
     zone: &'static str,
 }
-
-/// Where each figure comes from, and the changes.
-type Record = (Vec<(&'static str, String)>, Table);
 
 /// What was said and written.
 struct Content {
@@ -69,6 +67,14 @@ pub(crate) async fn page(SessionId(session_id): SessionId, visit: Visit) -> Resu
         reading.note_content();
     }
     let record = reading.part(&[Scope::SessionsRead], record(&visit, &session, &parts)).await;
+    let figures = Panel::new("figures", "Figures", State::Table(facts::table(&session, zoned)));
+    let (record, changes) = panels_of(record, zoned);
+    let panels = [figures, record, changes, people].map(|panel| panel.with_files(&visit));
+    let texts = content.as_ref().map(|content| State::Table(content.events.table()));
+    let texts = Panel::new("texts", "What happened", texts.unwrap_or_else(|trouble| State::Trouble(trouble.clone())));
+    if let Some(file) = visit.file(&reading, panels.iter().chain([&texts])) {
+        return file;
+    }
     let selection = &visit.selection;
     let next = content.as_ref().ok().and_then(|content| content.events.next.as_deref());
     let is_later = content.as_ref().is_ok_and(|content| content.events.is_later);
@@ -76,18 +82,34 @@ pub(crate) async fn page(SessionId(session_id): SessionId, visit: Visit) -> Resu
         title: session.meeting_title.clone().unwrap_or_else(|| format!("Session {}", session.provider_session_id)),
         subtitle: format!("{} · {} · {}", session.source, session.session_kind, zoned.minute(session.started_at)),
         list: selection.link("/sessions"),
-        figures: facts::table(&session, zoned),
         next: next.map(|cursor| selection.with("at", None).with("cursor", Some(cursor)).link_here(&visit.path)),
         first: is_later.then(|| selection.with("at", None).with("cursor", None).link_here(&visit.path)),
         json: format!("/v1/sessions/{session_id}"),
         zone: zoned.name(),
-        record: record.map(|(found, changes)| {
-            (found.map(|found| facts::record(&found, zoned)).unwrap_or_default(), facts::changes(&changes, zoned))
-        }),
-        people,
+        csv: visit.file_link(&texts.id, FileKind::Csv),
+        panels,
         content,
     };
     visit.respond(Section::Sessions, &reading, &body)
+}
+
+/// Returns the panels of the record and of its changes.
+fn panels_of(read: Result<(Option<Provenance>, Vec<Change>), Trouble>, zoned: Zoned) -> (Panel, Panel) {
+    let (found, changes) = match read {
+        Ok((found, changes)) => (
+            found.map_or_else(
+                || State::EmptyButUnknown("No record of it is stored.".to_owned()),
+                |found| State::Table(facts::record(&found, zoned)),
+            ),
+            if changes.is_empty() {
+                State::EmptyAndComplete("Nothing changed since it was first stored.".to_owned())
+            } else {
+                State::Table(facts::changes(&changes, zoned))
+            },
+        ),
+        Err(trouble) => (State::Trouble(trouble.clone()), State::Trouble(trouble)),
+    };
+    (Panel::new("record", "Record", found), Panel::new("changes", "Changes", changes))
 }
 
 async fn people(visit: &Visit, reading: &Reading, session: &Session, parts: &Parts, zoned: Zoned) -> Panel {
@@ -107,9 +129,9 @@ async fn people(visit: &Visit, reading: &Reading, session: &Session, parts: &Par
             })
         }
         Ok((people, spoken)) => {
-            let Shown { figure, caption, table } =
+            let Shown { state, caption, table } =
                 strips::draw(session, &people, &spoken, visit.state.clock.now(), zoned);
-            Panel { caption, table, ..panel(State::Figure(figure)) }
+            Panel { caption, table, ..panel(state) }
         }
     }
 }

@@ -4,9 +4,10 @@ use axum::http::Uri;
 
 use crate::api::problem::ApiError;
 use crate::query::search::ExcerptPiece;
-use crate::web::panel::Table;
+use crate::web::panel::{Panel, State};
 use crate::web::reading::Trouble;
 use crate::web::selection::escape;
+use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
 
 /// Sessions or texts on one page.
@@ -33,6 +34,23 @@ pub(super) struct FoundItem {
 pub(super) struct Read {
     pub(super) shown: Result<(Shown, Option<String>), Trouble>,
     pub(super) json: String,
+    /// Address of the answer as CSV.
+    pub(super) csv: String,
+}
+
+impl Shown {
+    /// Returns the texts as a panel, for a file of them.
+    pub(super) fn texts(&self) -> Option<Panel> {
+        let Self::Texts(items) = self else { return None };
+        let row = |item: &FoundItem| {
+            let text = item.excerpt.iter().map(|piece| piece.text.as_str()).collect::<String>();
+            let about = (0..3).map(|at| Cell::text(item.about.get(at).cloned().unwrap_or_default()));
+            std::iter::once(Cell::text(&item.at)).chain(about).chain([Cell::text(text)]).collect()
+        };
+        let head = ["Time", "Kind", "Source", "Person", "Excerpt"].map(Cell::text).into();
+        let table = Table { head, rows: items.iter().map(row).collect(), ends: None };
+        Some(Panel::new("list", "Texts", State::Table(table)))
+    }
 }
 
 /// Returns a value of a closed list as words.

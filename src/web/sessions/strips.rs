@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use askama::Template;
 use chrono::{DateTime, Utc};
 use rust_decimal::prelude::ToPrimitive;
 
@@ -10,33 +9,14 @@ use crate::query::participants::Participant;
 use crate::query::sessions::Session;
 use crate::query::transcripts::TranscriptSegment;
 use crate::web::chart::percent;
-use crate::web::panel::{Cell, Shown, Table};
+use crate::web::panel::{Shown, State};
+use crate::web::table::{Cell, Mark, Strip, Table};
 use crate::web::zoned::Zoned;
 
-/// A part of a strip, in percent of its width.
-#[derive(Debug, PartialEq)]
-struct Bar {
-    x: String,
-    width: String,
-    /// Whether its end is not known.
-    is_open: bool,
-}
-
-/// The strip of one person.
-struct Strip {
-    name: String,
-    sentence: String,
-    present: Vec<Bar>,
-    spoken: Vec<Bar>,
-}
-
-#[derive(Template)]
-#[template(path = "strips.html")]
-struct Strips {
-    people: Vec<Strip>,
-    from: String,
-    to: String,
-}
+/// Height of a strip, CSS pixels, and the room above and below the two kinds of marks.
+const HEIGHT: usize = 18;
+const AROUND_PRESENCE: usize = 2;
+const AROUND_SPEECH: usize = 5;
 
 /// The time that strips span.
 #[derive(Debug, Clone, Copy)]
@@ -54,14 +34,22 @@ impl Span {
         Self { from, to: to.max(from) }
     }
 
-    fn bar(self, from: DateTime<Utc>, to: Option<DateTime<Utc>>) -> Bar {
+    /// Returns the mark of a presence, or of speech; its end may be unknown.
+    fn mark(self, class: &str, around: usize, from: DateTime<Utc>, to: Option<DateTime<Utc>>) -> Mark {
         let share = |at: DateTime<Utc>| {
             let whole = (self.to - self.from).num_milliseconds().max(1).to_f64().unwrap_or(1.0);
             ((at - self.from).num_milliseconds().to_f64().unwrap_or(0.0) / whole).clamp(0.0, 1.0)
         };
         let (x, end) = (share(from), share(to.unwrap_or(self.to)));
         // what is shorter than a pixel is still seen
-        Bar { x: percent(x), width: percent((end - x).max(0.002)), is_open: to.is_none() }
+        Mark {
+            class: class.to_owned(),
+            x: percent(x),
+            width: percent((end - x).max(0.002)),
+            y: around,
+            height: HEIGHT - 2 * around,
+            read: String::new(),
+        }
     }
 }
 
@@ -83,20 +71,28 @@ pub(super) fn draw(
         }
         by_person.entry(key).or_default().push(one);
     }
-    let strips = order.iter().filter_map(|key| by_person.get(key)).map(|own| strip(own, spoken, span, zoned)).collect();
-    let strips = Strips { people: strips, from: zoned.clock(span.from), to: zoned.clock(span.to) };
+    let rows = order.iter().filter_map(|key| by_person.get(key)).map(|own| row(own, spoken, span, zoned));
+    let strips = Table {
+        head: vec![Cell::text("Name"), Cell::text("Presence and speech")],
+        rows: rows.collect(),
+        ends: Some([zoned.clock(span.from), zoned.clock(span.to)]),
+    };
     let caption = format!(
-        "{} people in {} presences from {} to {} {}; bright parts: speech.",
-        order.len(),
-        people.len(),
+        "{} in {} from {} to {} {}; inner bars: speech.",
+        counted(order.len(), "person", "people"),
+        counted(people.len(), "presence", "presences"),
         zoned.second(span.from),
         zoned.clock(span.to),
         zoned.name()
     );
-    Shown { figure: strips.render().unwrap_or_default(), caption, table: Some(table(people, zoned)) }
+    Shown { state: State::Table(strips), caption, table: Some(table(people, zoned)) }
 }
 
-fn strip(own: &[&Participant], spoken: &[TranscriptSegment], span: Span, zoned: Zoned) -> Strip {
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn row(own: &[&Participant], spoken: &[TranscriptSegment], span: Span, zoned: Zoned) -> Vec<Cell> {
     let is_own = |segment: &&TranscriptSegment| {
         let is_person = own[0].person_id.is_some() && segment.speaker_id == own[0].person_id;
         is_person || own.iter().any(|one| segment.participant_id == Some(one.participant_id))
@@ -107,35 +103,39 @@ fn strip(own: &[&Participant], spoken: &[TranscriptSegment], span: Span, zoned: 
     };
     let spoken = spoken.iter().filter(is_own).filter_map(|segment| {
         let from = segment.started_at?;
-        Some(span.bar(from, Some(from + length(segment).unwrap_or_default())))
+        Some(span.mark("c1", AROUND_SPEECH, from, Some(from + length(segment).unwrap_or_default())))
     });
     let name = own.iter().find_map(|one| one.display_name.clone()).unwrap_or_else(|| "unnamed".to_owned());
     let times = own.iter().filter_map(|one| {
         let left = one.left_at.map_or_else(|| "an unknown end".to_owned(), |at| zoned.clock(at));
         Some(format!("{} to {left}", zoned.clock(one.joined_at?)))
     });
-    Strip {
+    let present = own.iter().filter_map(|one| {
+        let class = if one.left_at.is_some() { "c0 pale" } else { "c0 open" };
+        Some(span.mark(class, AROUND_PRESENCE, one.joined_at?, one.left_at))
+    });
+    let strip = Strip {
         sentence: format!("{name}: {}", times.collect::<Vec<_>>().join(", ")),
-        present: own.iter().filter_map(|one| Some(span.bar(one.joined_at?, one.left_at))).collect(),
-        spoken: spoken.collect(),
-        name,
-    }
+        height: HEIGHT,
+        marks: present.chain(spoken).collect(),
+    };
+    vec![Cell::text(name), Cell::strip(strip)]
 }
 
 fn table(people: &[Participant], zoned: Zoned) -> Table {
     let head = ["Name", "Joined", "Left", "Role", "Pseudonym"].map(Cell::text).into();
-    let at = |at: Option<DateTime<Utc>>| at.map_or_else(|| "unknown".to_owned(), |at| zoned.second(at));
     let row = |one: &Participant| {
         let derived = if one.is_left_at_derived { " (from its length)" } else { "" };
+        let left = one.left_at.map(|at| Cell { text: format!("{}{derived}", zoned.second(at)), ..zoned.cell(at) });
         vec![
             Cell::text(one.display_name.clone().unwrap_or_else(|| "unnamed".to_owned())),
-            Cell::text(at(one.joined_at)),
-            Cell::text(format!("{}{derived}", at(one.left_at))),
+            one.joined_at.map_or_else(|| Cell::text("unknown"), |at| zoned.cell(at)),
+            left.unwrap_or_else(|| Cell::text("unknown")),
             Cell::text(one.preset_name.clone().unwrap_or_default()),
             Cell::text(one.person_id.clone().unwrap_or_default()),
         ]
     };
-    Table { head, rows: people.iter().map(row).collect() }
+    Table { head, rows: people.iter().map(row).collect(), ends: None }
 }
 
 #[cfg(test)]
@@ -146,9 +146,13 @@ mod tests {
     fn a_bar_is_a_part_of_the_span_and_never_leaves_it() {
         let at = |minute: i64| DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minute);
         let span = Span { from: at(10), to: at(50) };
-        let bar = |x: f64, width: f64, is_open| Bar { x: percent(x), width: percent(width), is_open };
-        assert_eq!(span.bar(at(20), Some(at(30))), bar(0.25, 0.25, false));
-        assert_eq!(span.bar(at(40), None), bar(0.75, 0.25, true));
-        assert_eq!(span.bar(at(0), Some(at(99))), bar(0.0, 1.0, false));
+        let placed = |from, to| {
+            let mark = span.mark("c1", AROUND_SPEECH, from, to);
+            (mark.x, mark.width, mark.y, mark.height)
+        };
+        let part = |x: f64, width: f64| (percent(x), percent(width), 5, 8);
+        assert_eq!(placed(at(20), Some(at(30))), part(0.25, 0.25));
+        assert_eq!(placed(at(40), None), part(0.75, 0.25));
+        assert_eq!(placed(at(0), Some(at(99))), part(0.0, 1.0));
     }
 }

@@ -1,24 +1,32 @@
 //! *Costs*: what was spent, at which prices, and what it would have cost at others.
 
+mod price_form;
+pub(crate) mod set_price;
+
 use askama::Template;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use crate::api::costs::card_body::FIRST_INSTANT;
 use crate::api::costs::cards::seen;
 use crate::api::costs::estimate::{CostEstimate, estimate};
+use crate::api::formats::cell::Cell as Exact;
 use crate::api::problem::ApiError;
 use crate::model::api_key::Scope;
 use crate::query::number::Number;
 use crate::query::rate_cards::StandingCard;
 use crate::web::card::Card;
+use crate::web::costs::price_form::PriceForm;
 use crate::web::figure::{Measured, grouped, short};
-use crate::web::layout::{Section, local};
-use crate::web::panel::{Cell, Links, Panel, State, Table};
+use crate::web::layout::Section;
+use crate::web::panel::{Links, Panel, State};
 use crate::web::reading::{Reading, Trouble};
 use crate::web::section::{self, Drawing, Plan};
 use crate::web::selection::DEFAULT_RANGE;
+use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
+use crate::web::zoned::Zoned;
 
 const CARDS: [&str; 4] = ["estimated_cost", "cost_per_minute", "cost_per_resolution", "unpriced_minutes"];
 
@@ -51,6 +59,8 @@ const UNITS: [&str; 3] = ["minute", "session", "resolution"];
 struct Costs {
     cards: Vec<Card>,
     panels: Vec<Panel>,
+    /// The form that sets a price; `None`: the key lacks the scope.
+    price: Option<PriceForm>,
     form: Form,
     what_if: Option<Panel>,
     /// The request of the what-if, for a command line.
@@ -69,17 +79,31 @@ struct Form {
 
 /// Answers with the section.
 pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
-    let reading = Reading::open(&visit).await?;
-    let (cards, mut panels) = section::read(&visit, &reading, &CARDS, &PLANS).await;
-    panels.push(prices(&visit, reading.part(&[Scope::MetricsRead], seen(&visit.state)).await));
-    let form = Form::of(&visit, &reading);
-    let body = (!form.price.is_empty()).then(|| form.body(&visit));
+    answer(&visit, PriceForm::default()).await
+}
+
+/// Answers with the section, and with what was entered as a price.
+async fn answer(visit: &Visit, price: PriceForm) -> Result<Response, ApiError> {
+    let reading = Reading::open(visit).await?;
+    let (cards, mut panels) = section::read(visit, &reading, &CARDS, &PLANS).await;
+    let standing = reading.part(&[Scope::MetricsRead], seen(&visit.state)).await;
+    panels.push(prices(visit, standing).with_files(visit));
+    let form = Form::of(visit, &reading);
+    let body = (!form.price.is_empty()).then(|| form.body(visit));
     let what_if = match &body {
         None => None,
         Some(body) => Some(shown(reading.part(&[Scope::MetricsRead], estimate(&visit.state, body)).await)),
     };
+    let what_if = what_if.map(|panel| panel.with_files(visit));
+    if let Some(file) = visit.file(&reading, panels.iter().chain(&what_if)) {
+        return file;
+    }
+    let caller = &visit.state.caller;
+    // the command concerns all sources
+    let can_set = caller.has_any(&[Scope::CostsWrite]) && caller.sources.limit().is_none();
+    let price = can_set.then(|| price.offered(visit, &form.sources));
     let body = body.map(|body| format!("{body:#}"));
-    visit.respond(Section::Costs, &reading, &Costs { cards, panels, form, what_if, body })
+    visit.respond(Section::Costs, &reading, &Costs { cards, panels, price, form, what_if, body })
 }
 
 impl Form {
@@ -133,27 +157,32 @@ fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
         Ok(cards) => cards,
         Err(trouble) => return Panel::new(id, title, State::Trouble(trouble)),
     };
-    let links = Some(Links { json: "/v1/rate-cards".to_owned(), csv: None, svg: None, explain: None });
+    let links = Some(Links { json: Some("/v1/rate-cards".to_owned()), ..Links::default() });
     if cards.is_empty() {
         let sentence = "No prices are set, so no cost is known.".to_owned();
         let help = Some(Cell::link("Set prices by the API", "/docs/#/costs/replace_rate_cards".to_owned()));
         return Panel { help, links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
     }
-    let zone = visit.selection.get("zone").unwrap_or_else(|| visit.state.default_zone.name());
-    let head = ["Source", "Scenario", "Presets", "Rounding", "Valid from"].map(Cell::text);
-    let rows = cards.iter().map(|StandingCard { source, card, .. }| {
+    let zoned = Zoned::of(visit);
+    // the price is second, since a phone shows the first columns
+    let head = ["Source", "Price", "Valid from", "Valid until", "Presets", "Rounding", "Scenario", "Entered"];
+    let minute = |at| Cell { text: zoned.minute(at), ..zoned.cell(at) };
+    let rows = cards.iter().map(|StandingCard { source, card, recorded_at, .. }| {
         let price = format!("{} {} per {}", card.unit_price.normalize(), card.currency, card.unit);
         vec![
             Cell::text(source.clone()),
-            Cell::text(card.scenario.clone()),
+            Cell::text(price),
+            if card.valid_from == FIRST_INSTANT { Cell::text("always") } else { minute(card.valid_from) },
+            card.valid_to.map_or_else(|| Cell::text("further notice"), minute),
             Cell::text(card.preset_pattern.clone()),
             Cell::text(card.rounding.replace('_', " ")),
-            Cell::text(local(card.valid_from, zone)),
-            Cell::number(price),
+            Cell::text(card.scenario.clone()),
+            minute(*recorded_at),
         ]
     });
-    let table = Table { head: head.into_iter().chain([Cell::number("Price")]).collect(), rows: rows.collect() };
-    Panel { links, ..Panel::new(id, title, State::Table(table)) }
+    let table = Table { head: head.map(Cell::text).into(), rows: rows.collect(), ends: None };
+    let caption = format!("Times in {}.", zoned.name());
+    Panel { links, caption, is_wide: true, ..Panel::new(id, title, State::Table(table)) }
 }
 
 /// Shows the result of a what-if.
@@ -172,13 +201,16 @@ fn shown(read: Result<CostEstimate, Trouble>) -> Panel {
         vec![Cell::text("Source and unit"), Cell::number("Quantity"), Cell::number("Price"), Cell::number("Cost")];
     let rows = estimate.by_preset.iter().map(|line| {
         let preset = line.preset_name.as_ref().map(|preset| format!(", {preset}")).unwrap_or_default();
+        let number =
+            |text: String, number: Option<Decimal>| Cell { exact: number.map(Exact::Unrounded), ..Cell::number(text) };
         let quantity = line.pricing_quantity.map_or_else(|| "unknown".to_owned(), |it| short(it.0));
         let price = line.unit_price.map_or_else(|| "no price".to_owned(), |price| price.to_string());
+        let cost = line.cost.map_or_else(|| "none".to_owned(), |_| money(line.cost, own));
         vec![
             Cell::text(format!("{}: {}{preset}", line.source, line.unit)),
-            Cell::number(quantity),
-            Cell::number(price),
-            Cell::number(line.cost.map_or_else(|| "none".to_owned(), |_| money(line.cost, own))),
+            number(quantity, line.pricing_quantity.map(|it| it.0)),
+            number(price, line.unit_price.map(|it| it.0)),
+            number(cost, line.cost.map(|it| it.0)),
         ]
     });
     let unpriced = estimate.unpriced_minutes.map_or_else(|| "an unknown number of".to_owned(), |it| short(it.0));
@@ -189,6 +221,6 @@ fn shown(read: Result<CostEstimate, Trouble>) -> Panel {
         money(estimate.difference, own),
         grouped(Decimal::from(estimate.unknown_count), 0),
     );
-    let table = Table { head, rows: rows.collect() };
+    let table = Table { head, rows: rows.collect(), ends: None };
     Panel { caption, ..Panel::new(id, title, State::Table(table)) }
 }
