@@ -1634,8 +1634,9 @@ create index erased_people_by_replacement on ingest.erased_people (source_id, er
 create index erased_people_by_erasure on ingest.erased_people (erasure_id);
 
 -- Returns which of these people are erased, whether anything of the source may have to be erased again, and the
--- text-search configuration of its texts. Locks the source: an erasure that begins waits for the transaction. Volatile,
--- so that the look-up sees what was committed while it waited for the lock.
+-- text-search configuration of its texts. Locks the source: an erasure that begins waits for the transaction. The lock
+-- is that of the lease, since a lock of core.sources is one on each node of a distributed engine. Volatile, so that the
+-- look-up sees what was committed while it waited for the lock.
 create function ingest.erased_among(of_source int, people text[])
   returns table (is_any boolean, person_ids text[], erased_as text[], erasures bigint[], deletions boolean[],
                  search_language text)
@@ -1645,8 +1646,9 @@ declare
   retention int;
   words_by text;
 begin
+  perform from ingest.streams s where s.source_id = of_source and s.stream = 'sessions' for key share;
   select s.content_retention_days, s.search_language into retention, words_by
-    from core.sources s where s.source_id = of_source for key share;
+    from core.sources s where s.source_id = of_source;
   return query
     select retention is not null or exists (select from ingest.erased_people e where e.source_id = of_source),
            coalesce(array_agg(e.person_id), '{}'), coalesce(array_agg(e.erased_as), '{}'),

@@ -5,7 +5,7 @@ create or replace function ingest.hours_from_rows(range_from timestamptz, range_
   returns setof ingest.closed_hours
   language sql stable
 begin atomic
-  select r.counted_by, r.hour, r.source_id,
+  select r.counted_by, r.hour::core.instant, r.source_id,
          row_number() over (partition by r.counted_by, r.hour, r.source_id
                                 order by r.session_kind, r.session_state, r.outcome, r.channel, r.chat_state,
                                          r.is_completed, r.has_message_count, r.has_participant_count,

@@ -2,34 +2,36 @@
 -- force is found in the price list of the source. Only what is sold presence by presence is looked up.
 -- All other columns are those of sessions, in their order.
 do $do$
+declare
+  -- Citus calls no function that reads tables for a row on a node, so it joins what the function reads.
+  is_spread boolean := exists (select from pg_extension where extname = 'citus');
 begin
   execute format($view$
 create or replace view analytics.priced_sessions as
 select s.started_at,
        case when way.is_by_connection
-            then (select sum(part.cost)
-                    from (values ((ingest.connection_amounts(s.source_id, s.session_id)).cost), (sold.session_cost),
-                                 (sold.resolution_cost)) part (cost))
+            then coalesce(%1$s.cost + coalesce(sold.session_cost, 0) + coalesce(sold.resolution_cost, 0),
+                          sold.session_cost + coalesce(sold.resolution_cost, 0), sold.resolution_cost)
             when place.minute_card is not null and s.minutes_consumed is not null
             then round(sold.minutes * l.minute_prices[slot.minute], 18)
                  + coalesce(sold.session_cost, 0) + coalesce(sold.resolution_cost, 0)
             when place.session_card is not null then sold.session_cost + coalesce(sold.resolution_cost, 0)
             else sold.resolution_cost end as list_cost,
        case when way.is_by_connection
-            then coalesce((ingest.connection_amounts(s.source_id, s.session_id)).is_priced, false)
+            then coalesce(%1$s.is_priced, false)
             when s.minutes_basis is not null then place.minute_card is not null and s.minutes_consumed is not null
             else place.session_card is not null or place.resolution_card is not null end
          and (s.outcome <> 'unknown' or place.resolution_card is null) as is_priced,
        case when s.minutes_consumed is null then null
             when way.is_by_connection
-            then (ingest.connection_amounts(s.source_id, s.session_id)).unpriced_minutes
+            then %1$s.unpriced_minutes
             when place.minute_card is null then s.minutes_consumed
             else 0 end as unpriced_minutes,
-       case when way.is_by_connection then (ingest.connection_amounts(s.source_id, s.session_id)).minutes
+       case when way.is_by_connection then %1$s.minutes
             else sold.minutes end as rounded_minutes,
        place.minute_card as minute_card_id, place.session_card as session_card_id,
        place.resolution_card as resolution_card_id, way.is_by_connection as is_sold_by_connection,
-       %s
+       %2$s
   from analytics.sessions s
   left join ingest.price_lists l on l.source_id = s.source_id
  cross join lateral (
@@ -48,10 +50,16 @@ select s.started_at,
               -- a session that is not sold costs nothing; the resolution of an unknown outcome has no known cost
               round((s.session_state <> 'never_started')::int * l.session_prices[slot.session], 18) as session_cost,
               round(case when s.outcome <> 'unknown' then (s.outcome = 'resolved')::int end
-                    * l.resolution_prices[slot.resolution], 18) as resolution_cost) sold$view$,
+                    * l.resolution_prices[slot.resolution], 18) as resolution_cost) sold
+ %3$s$view$,
+    case when is_spread then 'amounts' else '(ingest.connection_amounts(s.source_id, s.session_id))' end,
     (select string_agg(format('s.%I', a.attname), ', ' order by a.attnum) from pg_attribute a
       where a.attrelid = 'analytics.sessions'::regclass and a.attnum > 0 and not a.attisdropped
-        and a.attname <> 'started_at'));
+        and a.attname <> 'started_at'),
+    case when is_spread then $join$
+  left join lateral (
+       select x.* from ingest.connection_sums x where x.source_id = s.source_id and x.session_id = s.session_id) amounts
+    on way.is_by_connection$join$ end);
 end
 $do$;
 

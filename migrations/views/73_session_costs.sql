@@ -1,5 +1,8 @@
 -- Names follow FOCUS. Minutes of a meeting are sold presence by presence, if a card in force at its start names presets
 -- or rounds each presence; else as the provider meters them. Quotients are rounded to 18 digits where they are made.
+do $do$
+begin
+  execute format($view$
 create or replace view analytics.session_costs as
 select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.provider, s.session_kind, s.channel,
        s.outcome, sold.pricing_unit, sold.preset_name, sold.consumed_quantity, card.rounding as pricing_rounding,
@@ -11,6 +14,30 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
        card.currency as billing_currency, sold.rate_card_id,
        s.is_provisional, s.is_part_of_session, s.is_deleted_at_provider, s.is_counted, s.changed_at
   from analytics.priced_sessions s
+%s
+  left join ingest.cards_in_force card on card.rate_card_id = sold.rate_card_id$view$,
+    case when exists (select from pg_extension where extname = 'citus') then $citus$
+ -- Citus takes no union with rows that are on no node.
+ cross join unnest(array['minute', 'session', 'resolution']) unit (name)
+  left join lateral (
+       select x.* from ingest.connection_lines x where x.source_id = s.source_id and x.session_id = s.session_id) x
+    on unit.name = 'minute' and s.is_sold_by_connection
+  join lateral (
+       select unit.name as pricing_unit, x.preset_name,
+              case when unit.name = 'session' then (s.session_state <> 'never_started')::int
+                   when unit.name = 'resolution' then (nullif(s.outcome, 'unknown') = 'resolved')::int
+                   when s.is_sold_by_connection then x.consumed_quantity
+                   else s.minutes_consumed end as consumed_quantity,
+              case when s.is_sold_by_connection then x.by_connection else ceil(s.minutes_consumed) end as by_connection,
+              case when unit.name = 'session' then s.session_card_id
+                   when unit.name = 'resolution' then s.resolution_card_id
+                   when s.is_sold_by_connection then x.rate_card_id
+                   else s.minute_card_id end as rate_card_id
+         from (values (1)) one) sold
+    on case when unit.name <> 'minute' then sold.rate_card_id is not null
+            when s.is_sold_by_connection then x.session_id is not null
+            else s.minutes_basis is not null end
+$citus$ else $postgres$
  cross join lateral (
        select 'minute' as pricing_unit, null::text as preset_name, s.minutes_consumed as consumed_quantity,
               ceil(s.minutes_consumed) as by_connection, s.minute_card_id as rate_card_id
@@ -26,7 +53,9 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
                       ('resolution', case when s.outcome <> 'unknown' then (s.outcome = 'resolved')::int end,
                        s.resolution_card_id)) as sale (unit, quantity, rate_card_id)
         where sale.rate_card_id is not null) sold
-  left join ingest.cards_in_force card on card.rate_card_id = sold.rate_card_id;
+$postgres$ end);
+end
+$do$;
 
 comment on view analytics.session_costs is
   'Quantities sold of each session and their cost, by the rate cards in force. A session has one row for each unit '

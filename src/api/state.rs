@@ -51,6 +51,8 @@ pub struct ApiState {
     pub default_zone: Tz,
     /// The database's names of time zones.
     pub zones: Zones,
+    /// Whether the database spreads its tables over several nodes.
+    pub is_distributed: bool,
     /// Thresholds of bad health.
     pub health: HealthSettings,
     /// Reads of the health of polling.

@@ -64,7 +64,10 @@ impl Service {
             Role::Poller => None,
             Role::All | Role::Api => Some(Arc::new(ReplayService::open(app, &polls, &sources, stop).await?)),
         };
-        tracker.spawn(closed_hours::keep_closed(polls.clone(), stop.clone()));
+        // nodes show a page one after another: an hour could be closed without the rows of a node that returns later
+        if !app.config.database.is_citus {
+            tracker.spawn(closed_hours::keep_closed(polls.clone(), stop.clone()));
+        }
         let mut schedule = None;
         if role != Role::Api {
             let people = People { pool: polls.clone(), person_key: app.person_key(&polls).await? };

@@ -108,16 +108,21 @@ pub async fn costs(
         .fetch_one(&mut *tx)
         .await
         .map_err(failed())?;
-    // The total is a separate grouping set: a session has several lines, and counts once.
+    // The total is a separate grouping set: a session has several lines, and counts once. Citus takes grouping sets of
+    // rows that were read before.
     let groups = sqlx::query!(
-        r#"select grouping(c.source) = 1 as "is_whole!", c.source, c.pricing_unit, c.preset_name, c.list_unit_price,
+        r#"with c as materialized (
+               select c.source, c.pricing_unit, c.preset_name, c.list_unit_price, c.consumed_quantity,
+                      c.pricing_quantity, c.list_cost, c.session_id
+                 from analytics.session_costs c
+                where c.source_id = any($1) and c.started_at >= $2 and c.started_at < $3
+                  and c.is_counted)
+           select grouping(c.source) = 1 as "is_whole!", c.source, c.pricing_unit, c.preset_name, c.list_unit_price,
                   round(sum(c.consumed_quantity), 12) as consumed_quantity,
                   round(sum(c.pricing_quantity), 12) as pricing_quantity,
                   round(sum(c.list_cost), 12) as list_cost,
                   count(distinct c.session_id) filter (where c.consumed_quantity is null) as "unknown_count!"
-             from analytics.session_costs c
-            where c.source_id = any($1) and c.started_at >= $2 and c.started_at < $3
-              and c.is_counted
+             from c
             group by grouping sets ((), (c.source, c.pricing_unit, c.preset_name, c.list_unit_price))
             order by c.source, c.pricing_unit, c.preset_name, c.list_unit_price"#,
         source_ids,

@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::stream::Stream;
 use crate::store::run::{self, Finish};
+use crate::store::write_guard::keep_source;
 use crate::store::{StoreError, StreamKey};
 
 /// Duration of a claim, which is how long a killed poller blocks a hint.
@@ -64,12 +65,14 @@ pub struct Hinted {
 pub async fn receive(pool: &PgPool, hint: &NewHint<'_>) -> Result<Received, StoreError> {
     let failed = StoreError::doing("storing a hint");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    let source_id =
-        sqlx::query_scalar!("select source_id from core.sources where source_slug = $1 for key share", hint.source)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(&failed)?;
+    let source_id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", hint.source)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(&failed)?;
     let Some(source_id) = source_id else { return Ok(Received::NoSource) };
+    if !keep_source(&mut tx, SourceId(source_id)).await? {
+        return Ok(Received::NoSource);
+    }
     let noted = sqlx::query!(
         "insert into ingest.hook_deliveries (source_id, body_hash, received_at) values ($1, $2, $3)
          on conflict do nothing",

@@ -2,11 +2,13 @@
 
 use sqlx::PgConnection;
 
+use crate::model::id::SourceId;
 use crate::model::source::SourceRegistration;
 use crate::store::StoreError;
+use crate::store::write_guard::take_source;
 
 /// Sets the configuration of a source, and rewrites its texts where it is another one. Writers hold the row of the
-/// source until their texts are stored, so none writes with the former configuration meanwhile.
+/// lease until their texts are stored, so none writes with the former configuration meanwhile.
 pub(super) async fn set(tx: &mut PgConnection, source_id: i32, source: &SourceRegistration) -> Result<(), StoreError> {
     let failed = StoreError::doing("setting the language of a source");
     let change = sqlx::query!(
@@ -14,8 +16,7 @@ pub(super) async fn set(tx: &mut PgConnection, source_id: i32, source: &SourceRe
              from core.sources s
              left join pg_catalog.pg_ts_config c
                     on c.cfgname = $2 and c.cfgnamespace = 'pg_catalog'::regnamespace
-            where s.source_id = $1 and s.search_language is distinct from c.cfgname::text
-              for update of s"#,
+            where s.source_id = $1 and s.search_language is distinct from c.cfgname::text"#,
         source_id,
         source.search_language,
     )
@@ -23,6 +24,7 @@ pub(super) async fn set(tx: &mut PgConnection, source_id: i32, source: &SourceRe
     .await
     .map_err(&failed)?;
     let Some(change) = change else { return Ok(()) };
+    take_source(tx, SourceId(source_id)).await?;
     if change.name != source.search_language {
         let (source, language) = (source.slug.as_str(), source.search_language.as_deref());
         tracing::warn!(source, language, "this server has no such text-search configuration: `simple` is used");

@@ -50,23 +50,39 @@ impl WriteGuard {
         }
     }
 
-    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where another process now holds the right,
-    /// and with [`StoreError::Paused`] where an operator paused the stream.
+    /// Fails with [`StoreError::LeaseLost`] or [`StoreError::UnitLost`] where another process now holds the right, or
+    /// the source is being removed, and with [`StoreError::Paused`] where an operator paused the stream.
     pub(super) async fn check(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
         match self {
             Self::Lease(lease) => lease.guard_unpaused(tx).await,
             Self::Unit(unit) => unit.guard(tx).await,
-            Self::Single(stream_key) | Self::Replay(stream_key) => keep_source(tx, stream_key.source_id).await,
+            Self::Single(stream_key) | Self::Replay(stream_key) => {
+                if keep_source(tx, stream_key.source_id).await? {
+                    Ok(())
+                } else {
+                    Err(self.lost())
+                }
+            }
         }
     }
 }
 
-/// Prevents the removal of a source while data is written for it, because some of its rows have no foreign key. A
-/// lease and a claim already lock a row of the source.
-pub(super) async fn keep_source(tx: &mut PgConnection, source_id: SourceId) -> Result<(), StoreError> {
-    sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for key share"#, source_id.0,)
-        .fetch_optional(tx)
-        .await
-        .map_err(StoreError::doing("locking a source"))?;
-    Ok(())
+/// Prevents the removal of a source, and erasures at it, until the transaction ends. Returns false where the source is
+/// being removed. The row of the lease is locked: a lease and a claim already lock a row of the source, and Citus locks
+/// a row of `core.sources` on each node.
+pub(super) async fn keep_source(tx: &mut PgConnection, source_id: SourceId) -> Result<bool, StoreError> {
+    let kept = sqlx::query!(
+        r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = 'sessions' for key share"#,
+        source_id.0,
+    );
+    Ok(kept.fetch_optional(tx).await.map_err(StoreError::doing("locking a source"))?.is_some())
+}
+
+/// Waits for all who write for a source, and lets none begin until the transaction ends.
+pub(super) async fn take_source(tx: &mut PgConnection, source_id: SourceId) -> Result<(), StoreError> {
+    let taken = sqlx::query!(
+        r#"select 1 as "one!" from ingest.streams where source_id = $1 and stream = 'sessions' for update"#,
+        source_id.0,
+    );
+    taken.fetch_optional(tx).await.map(drop).map_err(StoreError::doing("locking a source"))
 }

@@ -222,14 +222,15 @@ impl Scan {
     }
 
     /// Returns whether the total is a grouping set of the statement: all columns that it reads are of one table, so
-    /// that its rows can be a subquery. Otherwise each row is read twice, once for the total.
+    /// that its rows can be a subquery. Otherwise, and where tables are distributed, each row is read twice, once for
+    /// the total.
     pub(super) fn has_total_set(&self, query: &MetricQuery, reach: Reach) -> bool {
         let own = match self.grain {
             Grain::Sessions => Table::Session,
             Grain::Visits if reach.is_bare => Table::Visit,
             _ => return false,
         };
-        self.has_total(query) && !self.any_column(query, &|column| column.of != own)
+        !query.is_distributed && self.has_total(query) && !self.any_column(query, &|column| column.of != own)
     }
 
     /// Returns whether only columns of `ingest.narrow_sessions` are read of sessions.

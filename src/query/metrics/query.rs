@@ -57,6 +57,8 @@ pub struct MetricQuery {
     pub limit: Option<usize>,
     /// The period to compare with.
     pub comparison: Option<Comparison>,
+    /// Whether the tables are spread over several nodes, so that no grouping sets can be read.
+    pub is_distributed: bool,
 }
 
 /// Selection of the groups that are shown separately.

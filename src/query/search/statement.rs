@@ -41,7 +41,7 @@ select h.*, src.source_slug as source, src.provider, s.session_kind, s.provider_
          limit {limit}) h
   join core.sources src on src.source_id = h.source_id
   join core.sessions s on s.source_id = h.source_id and s.session_id = h.session_id
-  left join core.participants p on p.source_id = h.source_id and p.session_id = h.session_id
+  left join core.participants p on p.source_id = s.source_id and p.session_id = s.session_id
                                and p.provider_participant_id = h.provider_participant_id";
 
 impl HitKind {

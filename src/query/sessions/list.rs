@@ -59,7 +59,7 @@ impl SessionPart {
             Self::DeviceOs => (REPORTS, "device_os"),
             Self::NetworkType => (REPORTS, "network_type"),
             Self::TrailStep => ("analytics.session_trail_steps x", "step_type"),
-            Self::SpeakerId => ("analytics.session_speakers(s.source_id, s.session_id) x", "speaker_id"),
+            Self::SpeakerId => ("analytics.transcript_segments x", "speaker_id"),
         }
     }
 }
@@ -200,12 +200,8 @@ impl SessionFilter {
         sql.append(chosen(&self.conditions));
         for (part, values) in &self.parts {
             let (rows, column) = part.rows();
-            let own = if *part == SessionPart::SpeakerId {
-                ""
-            } else {
-                "x.source_id = s.source_id and x.session_id = s.session_id and "
-            };
-            sql.push(format!(" and exists (select from {rows} where {own}x.{column} = any("));
+            let own = "x.source_id = s.source_id and x.session_id = s.session_id";
+            sql.push(format!(" and exists (select from {rows} where {own} and x.{column} = any("));
             sql.push_bind(values.clone()).push("))");
         }
         if !self.provider_session_ids.is_empty() {

@@ -8,6 +8,7 @@ use crate::model::id::SourceId;
 use crate::store::StoreError;
 use crate::store::erasure::people::{ErasureError, Named, PERSON_ID, Sought};
 use crate::store::erasure::tombstone::Pseudonyms;
+use crate::store::write_guard::take_source;
 
 /// A person in the stored data.
 #[derive(Debug, Default)]
@@ -29,17 +30,14 @@ pub(super) struct Place {
 /// Finds the source. `is_locked`: no other transaction writes for it until this one ends.
 pub(super) async fn place(tx: &mut PgConnection, source: &str, is_locked: bool) -> Result<Place, ErasureError> {
     let failed = StoreError::doing("finding the source of a person");
-    if is_locked {
-        sqlx::query!(r#"select 1 as "one!" from core.sources where source_slug = $1 for update"#, source)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(&failed)?;
-    }
     let row = sqlx::query!("select source_id, pseudonym_slug from core.sources where source_slug = $1", source)
-        .fetch_optional(tx)
+        .fetch_optional(&mut *tx)
         .await
         .map_err(&failed)?;
     let row = row.ok_or_else(|| ErasureError::NoSource(source.to_owned()))?;
+    if is_locked {
+        take_source(tx, SourceId(row.source_id)).await?;
+    }
     Ok(Place { source_id: SourceId(row.source_id), slug: row.pseudonym_slug })
 }
 

@@ -10,6 +10,7 @@ use crate::store::data_version::{self, Changed};
 use crate::store::erasure::people::People;
 use crate::store::erasure::redact::{redact, streams};
 use crate::store::erasure::tombstone::Pseudonyms;
+use crate::store::write_guard::take_source;
 use crate::store::{StoreError, bulk};
 
 /// Sessions erased in one transaction.
@@ -58,10 +59,7 @@ impl People {
         let before = now - TimeDelta::days(i64::from(source.days));
         let mut tx = bulk::begin_durable(&self.pool).await.map_err(&failed)?;
         // no writer is in the middle of a session
-        sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for update"#, source.source_id)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(&failed)?;
+        take_source(&mut tx, SourceId(source.source_id)).await?;
         let sessions = sqlx::query!(
             r#"select session_id, provider_session_id, started_at as "started_at: DateTime<Utc>" from core.sessions
                 where source_id = $1 and (started_at, session_id) > ($3::timestamptz, $4) and started_at < $2

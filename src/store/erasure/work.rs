@@ -13,6 +13,7 @@ use crate::store::erasure::redact::ErasedRows;
 use crate::store::erasure::search;
 use crate::store::erasure::step::{erase_rest, step};
 use crate::store::erasure::tombstone::Pseudonyms;
+use crate::store::write_guard::take_source;
 use crate::store::{StoreError, bulk};
 
 /// Returns the numbers of the erasures that have not finished, oldest first.
@@ -54,10 +55,7 @@ impl People {
                 deletes_sessions: stored.deletes_sessions,
                 now: now(),
             };
-            sqlx::query!(r#"select 1 as "one!" from core.sources where source_id = $1 for update"#, stored.source_id)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(&failed)?;
+            take_source(&mut tx, work.source_id).await?;
             if let Some(progress) = step(&mut tx, &work, &mut rows).await? {
                 add_rows(&mut tx, erasure_id, &rows).await?;
                 advance(&mut tx, erasure_id, progress).await?;

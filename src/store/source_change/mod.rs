@@ -124,7 +124,7 @@ impl SourceChanges {
             let name = &table.name;
             let sql = format!(
                 "delete from {name} t using (select tableoid, ctid from {name} where source_id = {source_id} limit {BATCH}) batch
-                  where t.tableoid = batch.tableoid and t.ctid = batch.ctid"
+                  where t.source_id = {source_id} and t.tableoid = batch.tableoid and t.ctid = batch.ctid"
             );
             while sqlx::query(AssertSqlSafe(sql.clone())).execute(&self.pool).await.map_err(&failed)?.rows_affected()
                 > 0

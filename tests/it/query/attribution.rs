@@ -32,6 +32,7 @@ async fn ask(api: &Api, ids: &[&str], source: &str, how: Attribution, cut_by: Gr
         order: None,
         limit: None,
         comparison: None,
+        is_distributed: crate::harness::citus::is_used(),
     };
     let catalog =
         Catalog::load(api.pool(), &tributary::model::source_access::SourceAccess::All, Some(range)).await.unwrap();

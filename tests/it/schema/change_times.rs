@@ -40,7 +40,7 @@ async fn views(pool: &PgPool) -> Vec<String> {
     .fetch_all(pool)
     .await
     .expect("the catalog");
-    assert_eq!(found.len(), 19, "{found:?}");
+    assert_eq!(found.len(), 20, "{found:?}");
     found
 }
 

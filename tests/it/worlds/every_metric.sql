@@ -259,16 +259,19 @@ begin
                   where table_schema = 'core' and table_name = 'session_stats' and column_name = 'turn_count') then
     return;
   end if;
+  with v as materialized (
+    select v.*, s.started_at + v.last * interval '1 second' as last_at
+      from (values (201, 610, 2, false, 'assistant', 340, '{30,10}'::numeric[]), (202, 120, 1, false, 'assistant', 120, '{120}'),
+                   (203, 20, 1, false, 'assistant', 20, '{20}'), (204, 70, 1, false, 'assistant', 70, '{10}'),
+                   (205, 300, 1, false, 'assistant', 300, '{300}'), (206, 0, 0, true, 'user', 0, '{}'),
+                   (207, 5, 1, false, 'assistant', 5, '{5}'), (208, 1200, 1, false, 'assistant', 300, '{1200}'),
+                   (209, 1800, 1, false, 'user', 340, '{40}'), (211, null, 0, false, null, 0, '{}'), (212, 0, 0, true, 'user', 0, '{}'))
+           v (session_id, last, turns, unanswered, role, active, replies)
+      join core.sessions s using (session_id))
   update core.session_stats t
-     set last_message_at = s.started_at + make_interval(secs => v.last), turn_count = v.turns, is_unanswered = v.unanswered,
-         last_sender_role = v.role, active_seconds = v.active, reply_seconds = v.replies
-    from (values (201, 610, 2, false, 'assistant', 340, '{30,10}'::numeric[]), (202, 120, 1, false, 'assistant', 120, '{120}'),
-                 (203, 20, 1, false, 'assistant', 20, '{20}'), (204, 70, 1, false, 'assistant', 70, '{10}'),
-                 (205, 300, 1, false, 'assistant', 300, '{300}'), (206, 0, 0, true, 'user', 0, '{}'),
-                 (207, 5, 1, false, 'assistant', 5, '{5}'), (208, 1200, 1, false, 'assistant', 300, '{1200}'),
-                 (209, 1800, 1, false, 'user', 340, '{40}'), (211, null, 0, false, null, 0, '{}'), (212, 0, 0, true, 'user', 0, '{}'))
-         v (session_id, last, turns, unanswered, role, active, replies)
-    join core.sessions s using (session_id)
+     set last_message_at = v.last_at, turn_count = v.turns, is_unanswered = v.unanswered, last_sender_role = v.role,
+         active_seconds = v.active, reply_seconds = v.replies
+    from v
    where t.source_id = 3 and t.session_id = v.session_id;
   update core.session_participation t
      set first_joined_at = v.first, attended_ms = v.minutes * 60000, rejoined_person_count = v.rejoined

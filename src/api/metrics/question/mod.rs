@@ -112,6 +112,7 @@ pub(crate) async fn understand(
         order: arrangement.order,
         limit: arrangement.limit,
         comparison,
+        is_distributed: state.is_distributed,
     };
     Ok(Understood { query, catalog, require_fresh, now, arrangement })
 }

@@ -23,6 +23,8 @@ pub enum Table {
     Visit,
     /// Weeks after the first visit.
     Week,
+    /// Whether a person came again in such a week.
+    Return,
     /// Speakers of a transcript.
     Speaker,
     /// Replies in a chat.
@@ -56,6 +58,7 @@ impl Table {
             Self::Report => "q",
             Self::Visit => "v",
             Self::Week | Self::Cost | Self::Instant => "c",
+            Self::Return => "n",
             Self::Speaker => "w",
             Self::Reply => "r",
             Self::Step => "d",

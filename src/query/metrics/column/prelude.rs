@@ -130,6 +130,7 @@ columns! {
         FIRST_VISIT_AT first_visit_at;
     }
     Week { AGE_WEEKS age_weeks; }
+    Return { CAME_IN_WEEK came_in_week; }
     Speaker {
         SPEAKER_ID speaker_id;
         WORDS words;
@@ -159,7 +160,6 @@ columns! {
     Placed { PLACED_AT at kept; }
     Elsewhere {
         OF_SESSIONS sessions;
-        OF_VISITS visits;
     }
 }
 

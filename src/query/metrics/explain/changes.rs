@@ -77,8 +77,13 @@ pub(super) async fn since(
         |row: &PgRow| Ok(ChangedField { field: row.try_get("field")?, session_count: row.try_get("session_count")? });
     let fields = rows.iter().map(field).collect::<Result<_, sqlx::Error>>().map_err(reading(WHAT))?;
     let sessions_gone = if is_kept {
+        let rows = behind.changed_elsewhere(since).fetch_all(snapshot).await.map_err(reading(WHAT))?;
+        let id = |row: &PgRow| Ok((row.try_get("source_id")?, row.try_get("provider_session_id")?));
+        let ids = rows.iter().map(id).collect::<Result<Vec<(i32, String)>, sqlx::Error>>().map_err(reading(WHAT))?;
+        let (source_ids, sessions) = ids.into_iter().unzip();
         let then = subject.as_known_at(since);
-        let rows = behind.gone(&then.behind(since), since).fetch_all(snapshot).await.map_err(reading(WHAT))?;
+        let gone = then.behind(since).count_of(source_ids, sessions);
+        let rows = gone.fetch_all(snapshot).await.map_err(reading(WHAT))?;
         Some(rows.first().map_or(Ok(0), |row| row.try_get("gone")).map_err(reading(WHAT))?)
     } else {
         None

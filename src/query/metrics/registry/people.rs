@@ -16,11 +16,6 @@ use crate::query::metrics::time_column::TimeColumn;
 const PARTICIPANTS: Requires = Requires::PerSession(Stream::Participants);
 const WHO: Expr = expr!("(" VISIT_SOURCE_ID " || ' ' || " VISIT_PERSON_ID ") collate \"C\"");
 const IS_WEEK_OVER: Expr = expr!(FIRST_VISIT_AT " + (" AGE_WEEKS " + 1) * interval '168 hours' <= " NOW);
-const CAME_IN_WEEK: Expr = expr!(
-    "exists (select 1 from " OF_VISITS " later where later.source_id = " VISIT_SOURCE_ID " and later.person_id = " VISIT_PERSON_ID
-    " and later.started_at >= " FIRST_VISIT_AT " + " AGE_WEEKS " * interval '168 hours' and later.started_at < " FIRST_VISIT_AT
-    " + (" AGE_WEEKS " + 1) * interval '168 hours' and later.is_counted)"
-);
 
 /// Base of metrics of presences, in the bucket in which they began.
 pub(super) const PRESENCE: Metric = Metric {

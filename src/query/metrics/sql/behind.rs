@@ -73,15 +73,16 @@ const CHANGED_FIELDS: &str = "{changes}
 select c.field, count(distinct (c.source_id, c.provider_session_id)) as session_count
   from cell join changed c on c.source_id = cell.source_id and c.provider_session_id = cell.provider_session_id
  where cell.first_seen_at <= {since} group by 1 order by 2 desc, 1";
-/// Sessions that were counted then and are not any more. Only changed sessions can be among them.
-const GONE: &str =
-    "{changes}, before as (select distinct s.source_id, s.session_id, s.provider_session_id from {before})
-select count(*) as gone
-  from before
- where exists (select from changed c
-                where c.source_id = before.source_id and c.provider_session_id = before.provider_session_id)
-   and not exists (select from cell
-                    where cell.source_id = before.source_id and cell.session_id = before.session_id)";
+/// Changed sessions that are not behind the value.
+const CHANGED_ELSEWHERE: &str = "{changes}
+select distinct c.source_id, c.provider_session_id
+  from changed c
+ where not exists (select from cell
+                    where cell.source_id = c.source_id and cell.provider_session_id = c.provider_session_id)";
+/// Those of these sessions that were behind the value then. A statement of its own, since Citus would call the function
+/// of earlier sessions on a node that has other tables of the statement.
+const GONE: &str = "select count(distinct (s.source_id, s.session_id)) as gone from {before}
+   and (s.source_id, s.provider_session_id) in (select * from unnest({source_ids}::int[], {sessions}::text[]))";
 
 impl Behind<'_> {
     /// Returns the scan of the value.
@@ -265,8 +266,18 @@ impl Behind<'_> {
         Statement::fill(CHANGED_FIELDS, parts)
     }
 
-    /// Counts the sessions behind the value `before` that are not behind it any more.
-    pub(crate) fn gone(&self, before: &Self, since: DateTime<Utc>) -> Statement {
-        Statement::fill(GONE, [("changes", self.changes(since)), ("before", before.sessions())])
+    /// Returns the sessions that changed since an instant and are not behind the value now.
+    pub(crate) fn changed_elsewhere(&self, since: DateTime<Utc>) -> Statement {
+        Statement::fill(CHANGED_ELSEWHERE, [("changes", self.changes(since))])
+    }
+
+    /// Counts those of these sessions that are behind the value.
+    pub(crate) fn count_of(&self, source_ids: Vec<i32>, sessions: Vec<String>) -> Statement {
+        let parts = [
+            ("before", self.sessions()),
+            ("source_ids", Statement::value(source_ids)),
+            ("sessions", Statement::value(sessions)),
+        ];
+        Statement::fill(GONE, parts)
     }
 }

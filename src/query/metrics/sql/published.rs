@@ -241,5 +241,6 @@ fn question(metric: &'static Metric, dimensions: &[Dimension]) -> MetricQuery {
         order: None,
         limit: None,
         comparison: None,
+        is_distributed: false,
     }
 }

@@ -30,16 +30,25 @@ const REPORTS: &str =
     " left join analytics.participant_quality q using (source_id, session_id, provider_participant_id)";
 const VISITS: &str = "analytics.visits v join {sessions} using (source_id, session_id)";
 const FIRST_VISITS: &str = "analytics.visits v join {sessions} on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at
- cross join generate_series(1, {weeks}) c (age_weeks)";
+ cross join generate_series(1, {weeks}) c (age_weeks)
+  left join lateral (select true as came_in_week from analytics.visits later
+                      where later.source_id = v.source_id and later.person_id = v.person_id and later.is_counted
+                        and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours'
+                        and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours'
+                      limit 1) n on true";
 const CHANGES: &str = "analytics.session_changes h join {sessions} on s.source_id = h.source_id and s.session_id = h.session_id and h.field = 'provider_minutes'";
 
 const SPEAKERS: &str = " left join lateral (
-   select k.speaker_id, k.word_count as words, k.speaking_seconds, k.all_speaking_seconds
-     from analytics.session_speakers(s.source_id, s.session_id) k) w on true";
+   select k.speaker_id, sum(k.word_count) as words, sum(k.speaking_seconds) as speaking_seconds,
+          sum(sum(k.speaking_seconds)) over () as all_speaking_seconds
+     from analytics.speaking_times k
+    where k.source_id = s.source_id and k.session_id = s.session_id
+    group by k.speaker_id) w on true";
 const ALL_SPEAKERS: &str = " cross join lateral (
    select s.transcript_word_count as words, sum(k.speaking_seconds) as speaking_seconds,
           sum(k.speaking_seconds) as all_speaking_seconds
-     from analytics.session_speakers(s.source_id, s.session_id) k) w";
+     from analytics.speaking_times k
+    where k.source_id = s.source_id and k.session_id = s.session_id) w";
 /// Words need no speaking time: they are stored with the transcript.
 const SPOKEN_WORDS: &str = " cross join lateral (select s.transcript_word_count as words) w";
 

@@ -70,6 +70,7 @@ fn query(metrics: &str, dimensions: &[D]) -> MetricQuery {
         order: None,
         limit: None,
         comparison: None,
+        is_distributed: false,
     }
 }
 

@@ -329,9 +329,14 @@ select b.bucket, s.source_id as source_id, null::text, count(*) as started, 0::b
 
 -- retention by week of age, scan 2
 select b.bucket, s.source_id as source_id, c.age_weeks::text, null::bigint as started, null::bigint as unknown,
-       (count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and exists (select 1 from analytics.visits later where later.source_id = v.source_id and later.person_id = v.person_id and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours' and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' and later.is_counted)))::numeric, (count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now))::numeric, count(distinct (v.source_id, v.person_id)) filter (where (v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now) is not true)
+       (count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now and n.came_in_week))::numeric, (count(distinct (v.source_id, v.person_id)) filter (where v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now))::numeric, count(distinct (v.source_id, v.person_id)) filter (where (v.first_visit_at + (c.age_weeks + 1) * interval '168 hours' <= t.now) is not true)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v join ingest.narrow_sessions s on s.source_id = v.source_id and s.session_id = v.session_id and v.started_at = v.first_visit_at
- cross join generate_series(1, 12) c (age_weeks) cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+ cross join generate_series(1, 12) c (age_weeks)
+  left join lateral (select true as came_in_week from analytics.visits later
+                      where later.source_id = v.source_id and later.person_id = v.person_id and later.is_counted
+                        and later.started_at >= v.first_visit_at + c.age_weeks * interval '168 hours'
+                        and later.started_at < v.first_visit_at + (c.age_weeks + 1) * interval '168 hours'
+                      limit 1) n on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1, 2, 3;
 
@@ -420,8 +425,11 @@ select b.bucket, s.source_id as source_id, null::text, count(*) as started, case
 select b.bucket, s.source_id as source_id, w.speaker_id, null::bigint as started, null::bigint as unknown,
        (coalesce(sum(w.words) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is not null), 0))::numeric, (count(s.transcript_word_count) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0)))::numeric, count(*) filter (where (s.transcript_word_count is not null or s.transcript_state <> 'not_enabled' and s.participant_count is distinct from 0) and s.transcript_word_count is null)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s left join lateral (
-   select k.speaker_id, k.word_count as words, k.speaking_seconds, k.all_speaking_seconds
-     from analytics.session_speakers(s.source_id, s.session_id) k) w on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+   select k.speaker_id, sum(k.word_count) as words, sum(k.speaking_seconds) as speaking_seconds,
+          sum(sum(k.speaking_seconds)) over () as all_speaking_seconds
+     from analytics.speaking_times k
+    where k.source_id = s.source_id and k.session_id = s.session_id
+    group by k.speaker_id) w on true cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.ended_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1, 2, 3;
 
@@ -448,7 +456,8 @@ select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.sessions s cross join lateral (
    select s.transcript_word_count as words, sum(k.speaking_seconds) as speaking_seconds,
           sum(k.speaking_seconds) as all_speaking_seconds
-     from analytics.session_speakers(s.source_id, s.session_id) k) w cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
+     from analytics.speaking_times k
+    where k.source_id = s.source_id and k.session_id = s.session_id) w cross join (select timestamptz '2026-11-18T00:00:00+01:00'::timestamptz as bucket_start, 1::bigint as bucket) b
  where s.ended_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.ended_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
  group by 1, 2;
 
