@@ -80,8 +80,8 @@ async fn write(tx: &mut PgConnection, source_id: SourceId, messages: &[(i64, &Me
     Ok(())
 }
 
-/// Replaces the messages of each session in `carried` with the received ones, unless there are none. `updated` are the sessions that were
-/// stored before; `count` computes a session's statistics.
+/// Replaces the messages of each session in `carried` with the received ones, unless there are none. `updated` are the
+/// sessions that were stored before; `count` computes a session's statistics.
 pub(super) async fn replace(
     tx: &mut PgConnection,
     source_id: SourceId,

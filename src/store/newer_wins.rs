@@ -2,8 +2,9 @@
 //!
 //! The provider's own change time decides where both have one that was possible when they were fetched; else the time
 //! of the request. A record whose session is stored unchanged writes nothing, so the stored time of the request may be
-//! earlier than the last one with the same bytes. That is why a page that is itself old is not saved at all ([`OLDEST_PAGE`]): only newer states could
-//! be reverted, and the next reading corrects them. Pure functions: this module knows neither tables nor calls.
+//! earlier than the last one with the same bytes. That is why a page that is itself old is not saved at all
+//! ([`OLDEST_PAGE`]): only newer states could be reverted, and the next reading corrects them. Pure functions: this
+//! module knows neither tables nor calls.
 
 use std::collections::HashMap;
 

@@ -136,7 +136,7 @@ impl Attempt<'_> {
                 detail: error.to_string(),
             },
         };
-        let confirms_absence = retry_schedule::confirms_absence(&self.claimed.task, &outcome);
+        let confirms_absence = outcome.confirms_absence(&self.claimed.task);
         let failure = match &outcome {
             AttemptOutcome::Failed { class, detail, .. } => Some((class.clone(), detail.clone())),
             _ => None,

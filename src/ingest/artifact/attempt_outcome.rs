@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::connector::error::PullError;
 use crate::model::artifact::Absence;
+use crate::store::artifact::task::Task;
 
 /// Outcome of a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,21 @@ impl AttemptOutcome {
     pub(super) fn refused(error: &PullError) -> Self {
         let class = error.kind.policy().class;
         Self::Refused { class, detail: error.to_string(), until: error.retry_at() }
+    }
+
+    /// Returns whether a try confirms (`Some(true)`) or disproves (`Some(false)`) the absence that the previous tries
+    /// found.
+    pub(super) fn confirms_absence(&self, task: &Task) -> Option<bool> {
+        let absences = [Absence::NotFound, Absence::NoLink, Absence::LinkDead, Absence::ZeroBytes];
+        let was_absent = absences.iter().any(|absence| task.reason.as_deref() == Some(absence.as_str()));
+        if task.owed.since.is_none() || !was_absent {
+            return None;
+        }
+        match self {
+            Self::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
+            Self::Found | Self::FoundEmpty => Some(false),
+            _ => None,
+        }
     }
 }
 

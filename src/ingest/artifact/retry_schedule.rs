@@ -32,8 +32,8 @@
 //! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
 //! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
 //! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
-//! in all. An empty file of an old session costs one more call, a day later. A settled task is never requested again automatically. A fault costs ten tries. Pure functions: the present
-//! and chance are arguments.
+//! in all. An empty file of an old session costs one more call, a day later. A settled task is never requested again
+//! automatically. A fault costs ten tries. Pure functions: the present and chance are arguments.
 
 use std::time::Duration;
 
@@ -92,14 +92,8 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutc
             owed: task.owed,
         },
         AttemptOutcome::FoundEmpty => {
-            // data that the provider fills in late looks empty at first
-            let soon = by_age.filter(|at| task.counts_from().is_none_or(|from| *at <= from + policy.settles_after));
-            let owed = table.after("no_content", false);
-            let next = soon.or_else(|| table.confirm_at(&owed));
             let state = if task.state == ArtifactState::Available { task.state } else { ArtifactState::Empty };
-            let decision = Table::known(state, next, Some("no_content"));
-            let agreed = next.map_or_else(Owed::default, |_| Owed { since: None, ..owed });
-            TaskDecision { owed: agreed, ..decision }
+            table.found_empty(state)
         }
         AttemptOutcome::FoundPart { detail } => table.fault("incomplete", detail, Some(ArtifactState::Available)),
         AttemptOutcome::FoundWithout(absence) => table.absent(*absence, Some(ArtifactState::Available)),
@@ -115,21 +109,6 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutc
             table.fault(class, detail, has_content.then_some(task.state))
         }
         AttemptOutcome::Refused { class, detail, until } => table.refused(class, detail, *until, has_content),
-    }
-}
-
-/// Returns whether a try confirms (`Some(true)`) or disproves (`Some(false)`) the absence that the previous tries
-/// found.
-pub(super) fn confirms_absence(task: &Task, outcome: &AttemptOutcome) -> Option<bool> {
-    let absences = [Absence::NotFound, Absence::NoLink, Absence::LinkDead, Absence::ZeroBytes];
-    let was_absent = absences.iter().any(|absence| task.reason.as_deref() == Some(absence.as_str()));
-    if task.owed.since.is_none() || !was_absent {
-        return None;
-    }
-    match outcome {
-        AttemptOutcome::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
-        AttemptOutcome::Found | AttemptOutcome::FoundEmpty => Some(false),
-        _ => None,
     }
 }
 
@@ -190,6 +169,16 @@ impl Table<'_> {
         let is_over = owed.tries >= LEAST_TRIES && span >= A_DAY && !is_kept;
         let next = (!is_over).then(|| earlier(self.after_fault(&owed), self.by_age));
         Self::unread(reason, Some(detail), owed, next, (stored, ArtifactState::Failed))
+    }
+
+    /// Data that the provider fills in late looks empty at first, and one answer may be a fault that passes.
+    fn found_empty(&self, state: ArtifactState) -> TaskDecision {
+        let settles_at = self.task.counts_from().map(|from| from + self.policy.settles_after);
+        let soon = self.by_age.filter(|at| settles_at.is_none_or(|settles_at| *at <= settles_at));
+        let owed = self.after("no_content", false);
+        let next = soon.or_else(|| self.confirm_at(&owed));
+        let agreed = next.map_or_else(Owed::default, |_| Owed { since: None, ..owed });
+        TaskDecision { owed: agreed, ..Self::known(state, next, Some("no_content")) }
     }
 
     fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> TaskDecision {

@@ -140,22 +140,18 @@ fn what_was_found_is_looked_at_once_more_and_never_forgotten() {
         (ArtifactState::Empty, Some(at("02T14:10:00")))
     );
     // one empty answer settles nothing, and two a day apart do; content of before is kept
-    for state in [ArtifactState::Empty, ArtifactState::Available] {
-        let before = if state == ArtifactState::Empty { PENDING } else { state };
+    for (before, state) in [(PENDING, ArtifactState::Empty), (ArtifactState::Available, ArtifactState::Available)] {
         let mut empty = task(before, "02T14:02:01");
         let mut next = |now: &str| step(&mut empty, &AttemptOutcome::FoundEmpty, now);
         assert_eq!(next("02T16:00:00"), (state, Some(at("03T16:00:00")), false));
         assert_eq!(next("02T17:00:00"), (state, Some(at("03T16:00:00")), false));
         assert_eq!(next("03T16:00:00"), (state, None, false));
     }
-    // content in between begins the day again
+    // a fault in between begins the day again
     let mut late = task(PENDING, "02T14:02:01");
     step(&mut late, &AttemptOutcome::FoundEmpty, "02T16:00:00");
-    assert_eq!(step(&mut late, &failed(), "03T16:00:00").2, true);
-    assert_eq!(
-        step(&mut late, &AttemptOutcome::FoundEmpty, "03T16:00:05"),
-        (ArtifactState::Empty, Some(at("04T16:00:05")), false)
-    );
+    step(&mut late, &failed(), "03T16:00:00");
+    assert_eq!(step(&mut late, &AttemptOutcome::FoundEmpty, "03T16:00:05").1, Some(at("04T16:00:05")));
 }
 
 /// The tries of a permanent fault: ten of them over 25 hours, at any age.

@@ -65,12 +65,12 @@ async fn a_table_has_the_titles_beside_the_ids() {
     let api = Api::with_keys("").await;
     titled(&api).await;
     let full = api.key(&[Scope::MetricsRead, Scope::ContentRead], &[]).await;
+    let plain = api.key(&[Scope::MetricsRead], &[]).await;
     let csv = api.send_as(&full, "GET", &TOP.replace("&shape=series", "&format=csv")).await;
     let (head, rows) = csv.text.split_once("\r\n").unwrap();
     assert!(head.contains(",meeting_id,meeting_title,sessions,"), "{head}");
     assert!(rows.contains(",m-1,Weekly sync,"), "{rows}");
     // without them there is no column
-    let plain = api.key(&[Scope::MetricsRead], &[]).await;
     let csv = api.send_as(&plain, "GET", &TOP.replace("&shape=series", "&format=csv")).await;
     assert!(csv.text.contains(",meeting_id,sessions,"), "{}", csv.text);
 }
