@@ -46,7 +46,7 @@ pub struct PollLine {
     pub updated: i64,
     /// Sessions that are stored already, byte for byte.
     pub unchanged: i64,
-    /// Records that could not be normalized; in per-session streams, sessions whose artifact could not be fetched.
+    /// Records that could not be normalized.
     pub rejected: i64,
     /// In per-session streams, sessions whose content a fault kept from being read: neither read nor given up.
     pub owed: i64,
@@ -149,7 +149,7 @@ fn depth_line(source: String, summary: &StreamSummary) -> PollLine {
         pages: summary.tried,
         inserted: count(summary.brought),
         unchanged: count(summary.tried.saturating_sub(summary.brought)),
-        rejected: count(summary.failed),
+        rejected: summary.rejected,
         owed: summary.owed.iter().map(|owed| owed.count).sum(),
         detail,
         ..line(source, summary.stream, outcome.verdict.as_str())

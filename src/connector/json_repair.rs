@@ -3,8 +3,9 @@
 //! One raw line break in a customer's text, or one `NaN` of a Python service, makes a whole page unreadable for a
 //! strict parser, and with it every other record, on every poll. This module rewrites such a page so that only the
 //! broken value is affected: a bare word becomes text, a control character or a stray backslash in a text gets its
-//! escape, and an element of a list that is still invalid becomes text as a whole. Input that is still open at its
-//! end, or has something after its end, is not repaired, because the answer may be truncated.
+//! escape, a comma after the last member or element is dropped, and an element of a list that is still invalid becomes
+//! text as a whole. Input that is still open at its end, or has something after its end, is not repaired, because the
+//! answer may be truncated.
 //! It runs only where strict parsing failed. It knows no provider and no meaning of the values.
 
 use std::fmt::Write;
@@ -34,6 +35,7 @@ pub fn repaired(text: &str) -> Option<String> {
             }
             (']', None) => return None,
             ('}', _) if open.last() != Some(&None) => return None,
+            ('}', _) => end_object(&mut out),
             _ => {}
         }
         rest = match first {
@@ -78,6 +80,14 @@ fn end_element(begun: Element, raw: &str, out: &mut String, is_last: bool) {
     } else if serde_json::from_str::<IgnoredAny>(element).is_err() {
         out.truncate(begun.in_out);
         quoted(raw.trim_matches(is_blank), out);
+    }
+}
+
+/// Drops a trailing comma after the last member of an object. Several commas stay, as broken as they are.
+fn end_object(out: &mut String) {
+    let Some(members) = out.trim_end_matches(is_blank).strip_suffix(',') else { return };
+    if !members.trim_end_matches(is_blank).ends_with(['{', ',', ':', '[']) {
+        out.truncate(members.len());
     }
 }
 
@@ -172,8 +182,12 @@ mod tests {
             (r#"{"a":NaN,"b":[-Infinity, 1]}"#, r#"{"a":"NaN","b":["-Infinity", 1]}"#),
             ("{\"a\":\"x\ty\"}", r#"{"a":"x\u0009y"}"#),
             (r#"{"a":"\x \u12 \" \\ \ud800"}"#, r#"{"a":"\\x \\u12 \" \\ \ud800"}"#),
-            (r#"{"a":[{"b":1},{"b":2,},{"b" 3}, 4]}"#, r#"{"a":[{"b":1},"{\"b\":2,}","{\"b\" 3}", 4]}"#),
-            (r#"[{"a":[1,,x y],}, 2,]"#, r#"["{\"a\":[1,,x y],}", 2]"#),
+            (r#"{"a":[{"b":1},{"b":2,,},{"b" 3}, 4]}"#, r#"{"a":[{"b":1},"{\"b\":2,,}","{\"b\" 3}", 4]}"#),
+            (r#"{"a":[{"b":[1], },{"b":2,}],"total":3,}"#, r#"{"a":[{"b":[1]},{"b":2}],"total":3}"#),
+            (r#"[{,},{"a":,},{"a","b",}, 1]"#, r#"["{,}","{\"a\":,}","{\"a\",\"b\",}", 1]"#),
+            (r#"{"a":NaN,,}"#, r#"{"a":"NaN",,}"#),
+            (r#"[{"a":[1,,x y],,}, 2,]"#, r#"["{\"a\":[1,,x y],,}", 2]"#),
+            (r#"[{"a":[1,,x y],}, 2,]"#, r#"[{"a":[1,null,"x y"]}, 2]"#),
             ("[0x1F,+1,.5,01,1e400,-0]", r#"["0x1F","+1",".5","01",1e400,-0]"#),
             ("[\u{c}1,\u{a0}2, NaN]", "[\"\\u000c1\",\"\u{a0}2\", \"NaN\"]"),
         ] {
@@ -203,6 +217,9 @@ mod tests {
             "[NaN] x",
             "[NaN][1]",
             "NaN,1",
+            "{\"a\":1,,}",
+            "{,}",
+            "{\"a\":1,",
         ] {
             assert_eq!(repaired(text), None, "{text}");
         }

@@ -42,6 +42,8 @@ pub fn from_epoch(number: Decimal) -> Option<DateTime<Utc>> {
 /// Stray double quotes around it are dropped.
 pub fn from_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim().trim_matches('"').trim();
+    // the form of JSON in .NET: milliseconds
+    let text = text.strip_prefix("/Date(").and_then(|inside| inside.strip_suffix(")/")).unwrap_or(text);
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return sane(to_micros(at.to_utc()));
     }

@@ -1,7 +1,8 @@
 //! Rejects: records that could not be normalized, stored until they can be.
 //!
-//! The same bytes are one reject, however often they are received. It is resolved when the record is received in a
-//! readable form, or when a later version of the code replays it. This module does not interpret reasons.
+//! The same bytes of a stream, or of a session, are one reject, however often they are received. It is resolved when
+//! the record is received in a readable form, or when a later version of the code replays it. This module does not
+//! interpret reasons.
 
 mod retry;
 
@@ -34,6 +35,12 @@ pub(super) fn refused(subject: &str, body: &[u8], id: Option<&ProviderRecordId>,
     }
 }
 
+/// Returns the hash of a reject. The same row in the files of two sessions is two rejects.
+pub(super) fn hash(session: Option<&str>, reject: &Reject) -> Vec<u8> {
+    let session = session.map(str::as_bytes);
+    raw::hash(&session.into_iter().chain([&reject.raw[..]]).collect::<Vec<_>>()).to_vec()
+}
+
 /// Stores new rejects; the same bytes on every poll are one reject. `session` is the session they belong to, in
 /// per-session streams.
 pub(super) async fn insert(
@@ -48,7 +55,7 @@ pub(super) async fn insert(
     if rejects.is_empty() {
         return Ok(());
     }
-    let hashes: Vec<Vec<u8>> = rejects.iter().map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
+    let hashes: Vec<Vec<u8>> = rejects.iter().map(|reject| hash(session, reject)).collect();
     let known = known(tx, stream_key, &hashes, now).await?;
     let fresh: Vec<(&Reject, &[u8])> = rejects
         .iter()

@@ -238,7 +238,8 @@ impl<'a> Pass<'a> {
                 *self.totals.entry(one.run_id).or_default() += progress;
             }
             if let Some(facts) = self.facts.get_mut(&one.key.stream) {
-                facts.count_saved(one.is_new, one.failure);
+                let rejected = one.progress.map_or(0, |progress| progress.rejected_count);
+                facts.count_saved(one.is_new, rejected, one.failure);
             }
         }
         // newly known participants, and the remaining parts of a task, are due now

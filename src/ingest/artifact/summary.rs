@@ -20,6 +20,8 @@ pub(super) struct PassFacts {
     tried: u64,
     /// Tasks that stored something new.
     brought: u64,
+    /// Records that could not be normalized.
+    rejected: i64,
     /// Failed tries, whose artifacts are owed.
     failed: u64,
     /// The last failed try: class and description.
@@ -70,10 +72,11 @@ impl PassFacts {
         }
     }
 
-    /// Counts the result of saving a try: whether it stored something new, and why it could not be stored as it
-    /// was.
-    pub(super) fn count_saved(&mut self, is_new: bool, failure: Option<(String, String)>) {
+    /// Counts the result of saving a try: whether it stored something new, its rejects, and why it could not be stored
+    /// as it was.
+    pub(super) fn count_saved(&mut self, is_new: bool, rejected: i64, failure: Option<(String, String)>) {
         self.brought += u64::from(is_new);
+        self.rejected += rejected;
         self.fail(failure);
     }
 
@@ -101,8 +104,8 @@ impl PassFacts {
         let halt = self.halt.or(all_refused).map(Halt::Pull).or(is_stopped.then_some(Halt::Cancelled));
         let failure = self.failure.as_ref();
         let outcome = judge(&RunFacts { halt: halt.as_ref(), owed: &owed, failure, ..RunFacts::default() });
-        let Self { run_id, tried, brought, failed, .. } = self;
-        StreamSummary { stream, run_id, outcome, tried, brought, failed, owed }
+        let Self { run_id, tried, brought, rejected, failed, .. } = self;
+        StreamSummary { stream, run_id, outcome, tried, brought, rejected, failed, owed }
     }
 }
 
@@ -119,6 +122,8 @@ pub struct StreamSummary {
     pub tried: u64,
     /// Tasks that stored something new.
     pub brought: u64,
+    /// Records that could not be normalized.
+    pub rejected: i64,
     /// Failed tries, whose artifacts are owed.
     pub failed: u64,
     /// Owed tasks at its end, by class.
@@ -130,6 +135,7 @@ impl StreamSummary {
     pub(super) fn add(&mut self, later: Self) {
         self.tried += later.tried;
         self.brought += later.brought;
+        self.rejected += later.rejected;
         self.failed += later.failed;
         // a later pass may have read what an earlier one owed
         let is_open = matches!(self.outcome.verdict, Verdict::Complete | Verdict::Incomplete);

@@ -55,7 +55,7 @@ fn iso(text: &str) -> Option<(NaiveDate, ClockTime, Zone)> {
         return None;
     }
     let (time, rest) = ClockTime::read(after)?;
-    let zone = Zone::read(rest)?;
+    let zone = Zone::word(rest.trim())?;
     // an hour alone is an instant only beside a zone
     (time.has_minutes || !matches!(zone, Zone::Unsaid)).then_some((date, time, zone))
 }

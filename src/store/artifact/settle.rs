@@ -11,7 +11,7 @@ use crate::model::stream::Stream;
 use crate::store::StoreError;
 use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::task::{ClaimKey, TaskDecision};
-use crate::store::raw;
+use crate::store::reject;
 
 /// The decision about one task.
 pub(super) struct Settled<'a> {
@@ -102,9 +102,11 @@ pub(super) async fn resolve_rejects(
     came: &[(SaveContext<'_>, &[Reject])],
 ) -> Result<(), StoreError> {
     let Some(now) = came.iter().map(|(context, _)| context.now).max() else { return Ok(()) };
-    let still: Vec<Vec<u8>> =
-        came.iter().flat_map(|(_, rejects)| *rejects).map(|reject| raw::hash(&[&reject.raw]).to_vec()).collect();
-    let sessions = came.iter().map(|(context, _)| context.task.session.provider_session_id.as_str());
+    let session = |context: &SaveContext<'_>| context.task.session.provider_session_id.to_string();
+    let hashes = |(context, rejects): &(SaveContext<'_>, &[Reject])| -> Vec<Vec<u8>> {
+        rejects.iter().map(|one| reject::hash(Some(&session(context)), one)).collect()
+    };
+    let still: Vec<Vec<u8>> = came.iter().flat_map(hashes).collect();
     sqlx::query!(
         "update ingest.rejects r set resolved_at = $5, resolution = 'came_again'
            from unnest($1::int[], $2::text[], $3::text[]) came(source_id, stream, session)
@@ -112,7 +114,7 @@ pub(super) async fn resolve_rejects(
             and r.resolved_at is null and r.content_hash <> all($4)",
         &vec![source_id.0; came.len()],
         &came.iter().map(|(context, _)| context.task.stream.as_str()).collect::<Vec<_>>() as &[&str],
-        &sessions.collect::<Vec<_>>() as &[&str],
+        &came.iter().map(|(context, _)| session(context)).collect::<Vec<_>>(),
         &still,
         now,
     )

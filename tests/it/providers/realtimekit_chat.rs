@@ -65,6 +65,73 @@ async fn f62_columns_are_found_by_name() {
 }
 
 #[tokio::test]
+async fn f62_blanks_after_separators_are_no_part_of_fields() {
+    let head =
+        "id, participantId, sessionId, meetingId, displayName, pinned, isEdited, payloadType, payload, createdAt";
+    for (quote, separator) in [("", ","), ("\"", ","), ("", ";")] {
+        let fields = ["m1", "p1", "s", "m", "Ana", "false", "false", "TEXT_MESSAGE", "hi \"you\"", "1772460002000"];
+        let field = |field: &str| {
+            if quote.is_empty() { field.to_owned() } else { format!("{field:?}").replace("\\\"", "\"\"") }
+        };
+        let row = fields.map(field).join(&format!("{separator} "));
+        let page = page(format!("{}\n{row}\n{row}", head.replace(',', separator))).await;
+        assert_eq!(bodies(&page), [Some("hi \"you\"")], "{row}");
+        let [message] = messages(&page) else { panic!() };
+        assert_eq!((message.provider_message_id.as_str(), message.sent_at), ("m1", Some(at("2026-03-02T14:00:02Z"))));
+        assert_eq!(message.provider_participant_id.as_deref(), Some("p1"));
+        assert_eq!(odd(&page, "unreadable_value", "/id", "duplicate"), 1);
+    }
+    // one separator without a blank: blanks are text
+    assert_eq!(bodies(&page("id,payload, createdAt\nm1, hi,1772460002000\n").await), [Some(" hi")]);
+}
+
+#[tokio::test]
+async fn f62_a_header_that_recurs_is_no_row() {
+    let part = "id,payload,createdAt\nm1,a,2026-03-02T14:00:01Z\n";
+    let page = page(format!("{part}\u{feff}{}", part.replace("m1,a", "m2,b"))).await;
+    assert_eq!(bodies(&page), [Some("a"), Some("b")]);
+    assert_eq!(messages(&page).iter().map(|message| message.position).collect::<Vec<_>>(), [0, 1]);
+    assert!(page.rejects.is_empty() && page.drift.is_empty(), "{:?}", page.drift);
+    // a text may be the name of its column
+    assert_eq!(bodies(&self::page("payload\na\npayload\n").await), [Some("a"), Some("payload")]);
+}
+
+#[tokio::test]
+async fn f62_blanks_and_control_characters_at_the_end_are_no_row() {
+    let file = "id,payload,createdAt\r\nm1,a,2026-03-02T14:00:01Z";
+    for end in ["\r\n ", "\n\n  \n\t\n", "\r\n\0\0\0\0", "\0\0", "\x1a", "\r\n\x1a", "\r\n\x1a\r\n", " \x1a"] {
+        let page = page(format!("{file}{end}")).await;
+        assert_eq!(bodies(&page), [Some("a")], "{end:?}");
+        assert_eq!(messages(&page)[0].sent_at, Some(at("2026-03-02T14:00:01Z")), "{end:?}");
+        assert!(page.rejects.is_empty() && page.drift.is_empty(), "{end:?}: {:?}", page.drift);
+    }
+    // fields that are empty, and a row that is cut off
+    assert_eq!(bodies(&page("id\tpayload\tcreatedAt\nm1\ta\t\n").await), [Some("a")]);
+    assert!(fault("id,payload,createdAt\na,b,2026-03-02T14:00:01Z\nc \0\x1a").await.contains("cut off"));
+}
+
+#[tokio::test]
+async fn f62_utf_16_is_read_by_its_byte_order_mark() {
+    let text = "\u{feff}id,payload,createdAt\r\nm1,caf\u{e9} \u{1f44b},2026-03-02T14:00:01Z\r\n";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for file in [&little, &big] {
+        let page = page(file.clone()).await;
+        assert_eq!(bodies(&page), [Some("caf\u{e9} \u{1f44b}")]);
+        assert!(page.rejects.is_empty() && page.drift.is_empty(), "{:?}", page.drift);
+        // within a character, and within the last time
+        for lost in [1, 9] {
+            assert!(fault(&file[..file.len() - lost]).await.contains("cut off"), "{lost}");
+        }
+    }
+    // half of a pair
+    let page = page([&little[..], &[0x3d, 0xd8, b'2', 0, b',', 0, b'b', 0, b',', 0, b'\n', 0]].concat()).await;
+    assert_eq!(bodies(&page), [Some("caf\u{e9} \u{1f44b}"), Some("b")]);
+    assert_eq!(messages(&page)[1].provider_message_id.as_str(), "\u{fffd}2");
+    assert_eq!(odd(&page, "replaced_text", "", ""), 1);
+}
+
+#[tokio::test]
 async fn json_is_read_like_a_table() {
     let list = r#"[
         {"id":"m1","participantId":"p","payloadType":"TEXT_MESSAGE","payload":"hi","createdAt":"2026-03-02T14:00:01Z"},

@@ -80,7 +80,7 @@ async fn units_of_times_are_recognized_by_size() {
             {"startTime":1772460061000,"endTime":1772460062000,"sentence":"b","peerData":null},
             {"startTime":"2026-03-02T14:01:01.250+00:00","endTime":"2026-03-02 14:01:02","sentence":"c"},
             {"startTime":-5,"endTime":99999999999,"sentence":"d"},
-            {"startTime":"then","sentence":""},
+            {"startTime":"then","sentence":"f"},
             {"startTime":99999999999999,"sentence":"null"},
             {"startTime":"2026-03-02T13:59:59Z","sentence":"e"}]"#,
     )
@@ -90,7 +90,7 @@ async fn units_of_times_are_recognized_by_size() {
         (Some(61_000), Some(62_000), None, "b"),
         (Some(61_250), Some(62_000), None, "c"),
         (None, Some(99_999_999_999), None, "d"),
-        (None, None, None, ""),
+        (None, None, None, "f"),
         (None, None, None, "null"),
         (Some(-1000), None, None, "e"),
     ];
@@ -178,6 +178,65 @@ async fn srt_is_read_with_or_without_numbers() {
         (Some(5000), Some(6000), Some("Ana"), "yes"),
     ];
     assert_eq!((transcript(&page).format, lines(&page)), (TranscriptFormat::Srt, expected));
+}
+
+#[tokio::test]
+async fn f86_a_timing_line_in_another_spelling_is_never_text() {
+    let file = |line: &str| format!("1\n00:00:01,000 --> 00:00:02,000\ntwo words\n\n2\n{line}\nand three more\n");
+    let first = (Some(1000), Some(2000), None, "two words");
+    for line in [
+        "3.5 --> 4.5",
+        "00: 00: 03,500 --> 00: 00: 04,500",
+        "00:00:03,500 -> 00:00:04,500",
+        "00:00:03,500 --&gt; 00:00:04,500",
+        "00:00:03,500 \u{2192} 00:00:04,500",
+        "00:00:03,500 --> 00:00:04,500 50% X1:40 X2:600",
+    ] {
+        let page = page(file(line)).await;
+        assert_eq!(lines(&page), [first, (Some(3500), Some(4500), None, "and three more")], "{line}");
+        assert!(page.rejects.is_empty(), "{line}");
+    }
+    for line in [
+        "-00:00:01.000 --> 00:00:03.000",
+        "00:0x:03.000 --> 00:00:04.000",
+        "3,500 --> 4,500",
+        "3 --> 4",
+        "1 0:00:03,000 --> 00:00:04,000 align:start",
+        "00:99:03,000 -> 00:99:04,000",
+    ] {
+        let page = page(file(line)).await;
+        assert_eq!(lines(&page), [first], "{line}");
+        let rejects: Vec<_> = page.rejects.iter().map(|reject| (reject.reason_code, reject.raw.clone())).collect();
+        assert_eq!(rejects, [("unreadable_time", format!("2\n{line}\nand three more").into_bytes())], "{line}");
+    }
+    for line in [
+        "I said --> go",
+        "press 3 -> 4 now",
+        "press 3 --> 4 now",
+        "3 -> 4",
+        "3:2 -> 4:1",
+        "1:30pm --> 2:30pm",
+        "10:00 --> 11:00 suits me",
+        "Ana: 10:00 --> 11:00",
+    ] {
+        let page = page(format!("00:00:01,000 --> 00:00:02,000\nso\n{line}\nand more\n")).await;
+        assert_eq!(lines(&page), [(Some(1000), Some(2000), None, &*format!("so\n{line}\nand more"))], "{line}");
+        assert!(page.rejects.is_empty(), "{line}");
+    }
+    // the first cue of a file shows its format
+    assert_eq!(lines(&page("3.5 --> 4.5\nhello\n").await), [(Some(3500), Some(4500), None, "hello")]);
+}
+
+#[tokio::test]
+async fn an_utterance_without_words_is_none_in_any_form() {
+    let json = r#"[{"startTime":1,"sentence":""},{"startTime":2,"sentence":"a"},{"startTime":3,"sentence":" \t "}]"#;
+    let csv = "1,p,u,c,n,\n2,p,u,c,n,a\n3,p,u,c,n,\"  \"\n";
+    for file in [json, csv] {
+        let page = page(file).await;
+        let said: Vec<_> = lines(&page).into_iter().map(|(begin, _, _, text)| (begin, text)).collect();
+        assert_eq!(said, [(Some(2), "a")], "{file}");
+        assert!(page.rejects.is_empty(), "{file}");
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ struct Parts {
 /// Parses date, time and zone of `text`.
 pub(super) fn read(text: &str) -> Option<(NaiveDate, ClockTime, Zone)> {
     let mut parts = Parts::default();
-    let mut words = text.split([' ', ',']).filter(|word| !word.is_empty()).peekable();
+    let mut words = text.split([' ', ',']).filter(|word| !word.is_empty() && *word != "at").peekable();
     while let Some(word) = words.next() {
         // `10:00 PM` is one part
         let half_day = |mark: &&str| ["am", "pm"].iter().any(|half| mark.eq_ignore_ascii_case(half));
@@ -44,6 +44,11 @@ impl Parts {
         if let Some((day, rest)) = word.split_once(['-', '/']).filter(|(day, _)| matches!(day.len(), 1 | 2)) {
             return self.take_date(day, rest);
         }
+        // `2026-Nov-25`
+        if let Some((year, rest)) = word.split_once('-').filter(|(year, _)| year.len() == 4) {
+            let (month, day) = rest.split_once('-')?;
+            return [day, month, year].into_iter().try_for_each(|part| self.take(part));
+        }
         if word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()) {
             let (time, rest) = ClockTime::read(word)?;
             put(&mut self.time, time)?;
@@ -51,6 +56,10 @@ impl Parts {
         }
         if word.bytes().all(|byte| byte.is_ascii_digit()) {
             return match word.len() {
+                // the old year of mail, `Wed, 25 Nov 26`; beyond 49 it means the century before
+                2 if self.weekday.and(self.day).is_some() && self.month.is_some() => {
+                    put(&mut self.year, word.parse::<i32>().ok().filter(|year| *year < 50)? + 2000)
+                }
                 1 | 2 => put(&mut self.day, word.parse().ok()?),
                 4 => put(&mut self.year, word.parse().ok()?),
                 _ => None,

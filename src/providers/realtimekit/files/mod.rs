@@ -29,6 +29,9 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
     if text.trim().is_empty() {
         return Ok(None);
     }
+    if kind != FileKind::Summary {
+        drop_blank_end(&mut text);
+    }
     if is_error_page(&text) {
         return Err(Fault::ErrorPage);
     }
@@ -50,15 +53,48 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
     Ok(Some(ArtifactPage { rejects, drift: drift.into_inner(), ..ArtifactPage::of(artifact) }))
 }
 
-/// Returns the bytes as text without a byte order mark. Invalid UTF-8 and NUL are replaced and counted.
+/// Returns the bytes as text without a byte order mark, which shows UTF-16. Invalid characters and NUL are replaced and
+/// counted, except those that fill up the end.
 fn text(bytes: &[u8], drift: &DriftItems) -> String {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes);
+    let (text, is_replaced) = match bytes {
+        [0xff, 0xfe, rest @ ..] => wide_text(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide_text(rest, u16::from_be_bytes),
+        _ => {
+            let text = String::from_utf8_lossy(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes));
+            let is_replaced = matches!(text, std::borrow::Cow::Owned(_));
+            (text.into_owned(), is_replaced)
+        }
+    };
+    // what an old program fills a file up with
+    let text = text.trim_end_matches(['\0', '\u{1a}']);
     let has_nul = text.contains('\0');
-    if has_nul || matches!(text, std::borrow::Cow::Owned(_)) {
+    if has_nul || is_replaced {
         drift.count("replaced_text", "", "");
     }
-    if has_nul { text.replace('\0', "\u{fffd}") } else { text.into_owned() }
+    if has_nul { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
+}
+
+/// Returns UTF-16 as text, and whether something in it was replaced: a half character at the end is, too.
+fn wide_text(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> (String, bool) {
+    let (pairs, half) = bytes.as_chunks();
+    let read = char::decode_utf16(pairs.iter().copied().map(unit));
+    let text: Result<String, _> = read.clone().collect();
+    let is_whole = half.is_empty() && text.is_ok();
+    let text = text.unwrap_or_else(|_| read.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect());
+    (if half.is_empty() { text } else { text + "\u{fffd}" }, !is_whole)
+}
+
+/// Drops blank lines and control characters from the end of the text, so that they are no row. The end of its last
+/// line stays, because it shows that the line is whole.
+fn drop_blank_end(text: &mut String) {
+    let blank = text.trim_end_matches(|c: char| c.is_whitespace() || c.is_control()).len();
+    let ends_line = text[blank..].contains(['\n', '\r']);
+    // a tab may separate empty fields
+    let end = text[blank..].find(|c: char| c.is_control() && c != '\t').map_or(text.len(), |at| blank + at);
+    text.truncate(end);
+    if ends_line {
+        text.push('\n');
+    }
 }
 
 /// Returns the text with each broken element turned into a text, where it is a JSON list with any: one broken element

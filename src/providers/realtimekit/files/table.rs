@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 use crate::model::page::Reject;
 use crate::providers::realtimekit::files::rows::{Fault, reject};
-use crate::providers::realtimekit::files::table::record::{Record, Trouble};
+use crate::providers::realtimekit::files::table::record::{Record, Separation, Trouble};
 
 /// Known separators; spreadsheets of many countries use the semicolon.
 const SEPARATORS: [u8; 3] = *b",;\t";
@@ -67,9 +67,10 @@ pub(super) fn read<'a>(
     is_time: &dyn Fn(&str) -> bool,
 ) -> Result<Option<Table<'a>>, Fault> {
     for separator in SEPARATORS {
-        let form = recognize(&whole_rows(text, separator));
+        let separation = Separation::of(text, separator);
+        let form = recognize(&whole_rows(text, separation));
         if let Some(form) = form {
-            let reader = Reader { text, separator, form: &form, is_time, counted: Cell::new((0, 1)) };
+            let reader = Reader { text, separation, form: &form, is_time, counted: Cell::new((0, 1)) };
             let rows = reader.rows()?;
             return Ok(Some(Table { form, rows }));
         }
@@ -78,11 +79,11 @@ pub(super) fn read<'a>(
 }
 
 /// Returns the rows that can be read without knowing the number of columns.
-fn whole_rows(text: &str, separator: u8) -> Vec<Row<'_>> {
+fn whole_rows(text: &str, separation: Separation) -> Vec<Row<'_>> {
     let (mut rows, mut at) = (Vec::new(), 0);
     while let Some(start) = record::next_line(text, at) {
         at = record::line_end(text, start);
-        if let Ok(Record { cells, end }) = record::read(text, start, separator) {
+        if let Ok(Record { cells, end }) = record::read(text, start, separation) {
             rows.push(Row { cells, raw: &text[start..end] });
             at = end;
         }
@@ -92,7 +93,7 @@ fn whole_rows(text: &str, separator: u8) -> Vec<Row<'_>> {
 
 struct Reader<'a, 'f> {
     text: &'a str,
-    separator: u8,
+    separation: Separation,
     form: &'f Form,
     is_time: &'f dyn Fn(&str) -> bool,
     /// The offset up to which lines are counted, and its line number.
@@ -103,7 +104,7 @@ impl<'a> Reader<'a, '_> {
     fn rows(&self) -> Result<Vec<Result<Row<'a>, Reject>>, Fault> {
         let (mut rows, mut at) = (Vec::new(), 0);
         while let Some(start) = record::next_line(self.text, at) {
-            match record::read(self.text, start, self.separator) {
+            match record::read(self.text, start, self.separation) {
                 Ok(Record { cells, end }) if self.fits(&cells) => {
                     rows.push(Ok(Row { cells, raw: &self.text[start..end] }));
                     at = end;
@@ -133,6 +134,9 @@ impl<'a> Reader<'a, '_> {
         }
         if let Some(header) = rows.iter().position(Result::is_ok).filter(|_| self.form.has_header) {
             rows.remove(header).ok();
+            // joined files repeat it; a single field may be a text
+            let is_repeated = |row: &Row<'_>| row.cells.len() > 1 && self::header(row) == self.form.names;
+            rows.retain(|row| !row.as_ref().is_ok_and(is_repeated));
         }
         Ok(rows)
     }
@@ -140,7 +144,7 @@ impl<'a> Reader<'a, '_> {
     /// Checks that the file does not end within its last row, which begins at `start` and is a reject.
     fn check_end(&self, start: usize) -> Result<(), Fault> {
         let ends_line = self.text.ends_with(['\n', '\r']);
-        match record::read(self.text, start, self.separator) {
+        match record::read(self.text, start, self.separation) {
             Err(Trouble::NeverClosed) if !(ends_line && self.ends_with(false)) => {
                 Err(Fault::Broken("a quote is never closed"))
             }
@@ -164,7 +168,7 @@ impl<'a> Reader<'a, '_> {
             let (counted, number) = self.counted.get();
             let number = number + self.text[counted..begin].matches('\n').count();
             self.counted.set((begin, number));
-            let (code, detail) = match record::read(self.text, begin, self.separator) {
+            let (code, detail) = match record::read(self.text, begin, self.separation) {
                 Ok(_) => ("column_count", MISFIT.to_owned()),
                 Err(trouble) => ("broken_quotes", trouble.to_string()),
             };
@@ -183,7 +187,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn is_whole_row(&self, start: usize) -> bool {
-        let Ok(Record { cells, .. }) = record::read(self.text, start, self.separator) else { return false };
+        let Ok(Record { cells, .. }) = record::read(self.text, start, self.separation) else { return false };
         self.fits(&cells) && self.is_telling(&cells.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -212,6 +216,6 @@ impl<'a> Reader<'a, '_> {
 
     /// Returns the fields of the line that begins at `start`, split at each separator.
     fn loose_cells(&self, start: usize) -> Vec<&'a str> {
-        self.text[start..record::line_end(self.text, start)].split(char::from(self.separator)).collect()
+        self.text[start..record::line_end(self.text, start)].split(char::from(self.separation.separator)).collect()
     }
 }

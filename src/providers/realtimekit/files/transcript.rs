@@ -33,7 +33,7 @@ pub(super) fn transcript(
 ) -> Result<(Transcript, Vec<Reject>), Fault> {
     let times = Times { started_at };
     let mut language_code = None;
-    let (format, rows) = if text.trim_start().starts_with(['[', '{']) {
+    let (format, mut rows) = if text.trim_start().starts_with(['[', '{']) {
         (TranscriptFormat::Json, json(text, &times, drift)?)
     } else if let Some(form) = subtitles::form(text) {
         let subtitles = subtitles::read(text, form)?;
@@ -45,6 +45,8 @@ pub(super) fn transcript(
     } else {
         (TranscriptFormat::Csv, separated(text, &times, drift)?)
     };
+    // silence is no utterance
+    rows.good.retain(|segment| !segment.body.trim().is_empty());
     Ok((Transcript { format, language_code, segments: rows.good }, rows.rejects))
 }
 

@@ -11,7 +11,7 @@ use crate::harness::records;
 const USUAL: Option<&str> = Some("2026-03-10 10:00:00");
 
 /// Instants as received, and their meanings; `None`: the record becomes a reject.
-const INSTANTS: [(&str, Option<&str>); 71] = [
+const INSTANTS: [(&str, Option<&str>); 78] = [
     (r#""2026-03-10T10:00:00Z""#, USUAL),
     (r#""2026-03-10t10:00:00z""#, USUAL),
     (r#""2026-03-10T10:00:00""#, USUAL),
@@ -68,6 +68,13 @@ const INSTANTS: [(&str, Option<&str>); 71] = [
     (r#""2026W112T100000Z""#, USUAL),
     (r#""2026-069T10:00:00Z""#, USUAL),
     (r#""+002026-03-10T10:00:00.000Z""#, USUAL),
+    (r#""March 10, 2026 at 10:00:00 AM UTC""#, USUAL),
+    (r#""2026-Mar-10 10:00:00""#, USUAL),
+    (r#""/Date(1773136800000)/""#, USUAL),
+    (r#""2026-03-10T05:00:00 EST""#, USUAL),
+    (r#""Tue, 10 Mar 26 05:00:00 EST""#, USUAL),
+    (r#""10 Mar 26 10:00:00 GMT""#, None),
+    (r#""Mon, 10 Mar 76 10:00:00 GMT""#, None),
     (r#""2026-03-10T24:00:01Z""#, None),
     (r#""2026-02-30T10:00:00Z""#, None),
     (r#""294276-12-31T23:59:59Z""#, None),

@@ -1,4 +1,4 @@
-//! Malformed rows of separated values: each is a reject, and costs no other row.
+//! Malformed rows of separated values: each is a reject of its session, and costs no other row.
 
 use super::*;
 
@@ -92,4 +92,29 @@ async fn f63_a_file_that_ends_within_a_row_is_still_none() {
     }
     let unended = Meeting::with_chat(whole.trim_end().as_bytes()).await;
     assert_eq!(bodies(&unended).await, ["one", "two, of two words"]);
+}
+
+#[tokio::test]
+async fn f62_the_same_bad_rows_in_two_meetings_are_rejects_of_both() {
+    let ids = ["one", "two"];
+    let file = "id,payload,createdAt\nm1,a,2026-03-10T11:00:01Z\nm2\nm3\n";
+    let records = ids.map(|id| record(Platform::Realtimekit, id, at("2026-03-10T11:00:00Z")));
+    let feed = Arc::new(FixedFeed::new(records));
+    for id in ids {
+        feed.set_depth(id, Depth { chat: FixedFile::ready(file), ..Depth::default() });
+    }
+    let mut world = World::new().await.with_depth();
+    let _simulator = world.simulate(Platform::Realtimekit, feed.clone(), Quirks::default()).await;
+    let lines = world.poll().await;
+    let chat = lines.iter().find(|line| line.stream == "chat").expect("a line");
+    assert_eq!((chat.result, chat.pages, chat.rejected), ("complete", 2, 4), "{chat:?}");
+    let open = "select string_agg(provider_session_id || ' ' || convert_from(body, 'UTF8'), ',' order by 1)
+                  from (select provider_session_id, body from ingest.rejects where resolved_at is null order by 1, 2) r";
+    assert_eq!(world.text(open).await.as_deref(), Some("one m2,one m3,two m2,two m3"));
+    // one file is mended, the other is received again as it was
+    feed.edit_depth("one", |depth| depth.chat = FixedFile::ready(file.replace("m2\nm3\n", "")));
+    world.clock.set(at("2026-03-10T13:25:00Z"));
+    world.poll().await;
+    assert_eq!(world.text(open).await.as_deref(), Some("two m2,two m3"));
+    assert_eq!(world.number("select count(*) from ingest.rejects").await, 4);
 }

@@ -5,8 +5,8 @@
 
 use crate::model::speaker;
 
-/// Separator of begin and end.
-const ARROW: &str = "-->";
+/// Separators of begin and end: the standard's, and those of careless writers.
+const ARROWS: [&str; 4] = ["-->", "--&gt;", "\u{2192}", " -> "];
 
 /// Known tags.
 const TAGS: [&str; 9] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang", "font"];
@@ -16,7 +16,12 @@ pub(super) type Times = (i64, Option<i64>);
 
 /// Whether the line is a timing line, readable or not. An arrow within a sentence does not count.
 pub(super) fn is_timing(line: &str) -> bool {
-    let Some((start, rest)) = line.split_once(ARROW) else { return false };
+    is_plain_timing(line) || is_odd_timing(line)
+}
+
+/// Whether the line is written as the standards have it.
+fn is_plain_timing(line: &str) -> bool {
+    let Some((start, rest)) = line.split_once(ARROWS[0]) else { return false };
     let (start, mut words) = (start.trim(), rest.split_whitespace());
     let end = words.next().unwrap_or_default();
     let is_time = |text: &str| text.contains(':') && text.bytes().all(|b| b.is_ascii_digit() || b":.,".contains(&b));
@@ -25,31 +30,76 @@ pub(super) fn is_timing(line: &str) -> bool {
     (is_time(start) || (start.is_empty() && is_time(end))) && !is_sentence
 }
 
+/// Whether both sides of the arrow are times in another spelling: signs, blanks, stray letters, seconds alone. A word
+/// on either side makes the line a sentence.
+fn is_odd_timing(line: &str) -> bool {
+    let Some((start, end, settings)) = sides(line) else { return false };
+    let is_usual_arrow = line.contains(ARROWS[0]);
+    let is_time = |side: &str| {
+        let digits = side.bytes().filter(u8::is_ascii_digit).count();
+        let letters = side.chars().filter(|c| c.is_alphabetic()).count();
+        let marks = side.matches(['.', ',']).count();
+        let colons = side.matches(':').count();
+        // `3:2 -> 4:1` is a score
+        let is_clock =
+            letters * 3 < digits && if is_usual_arrow { colons > 0 } else { colons + marks > 1 && colons > 0 };
+        let is_number = is_usual_arrow && letters == 0 && marks < 2 && !side.contains(char::is_whitespace);
+        let has_word = side.split_whitespace().any(|word| word.chars().all(char::is_alphabetic));
+        let is_usual = |c: char| c.is_alphanumeric() || c.is_whitespace() || ":.,;+-".contains(c);
+        digits > 0 && (is_clock || is_number) && !has_word && side.chars().all(is_usual)
+    };
+    is_time(start) && is_time(end) && settings.split_whitespace().all(|word| word.contains(':'))
+}
+
+/// Returns begin, end and settings, which begin with a letter.
+fn sides(line: &str) -> Option<(&str, &str, &str)> {
+    let (start, rest) = ARROWS.iter().find_map(|arrow| line.split_once(arrow))?;
+    let mut words = rest.match_indices(char::is_whitespace).map(|(at, blank)| at + blank.len());
+    let first = words.find(|at| rest[*at..].starts_with(char::is_alphabetic)).unwrap_or(rest.len());
+    Some((start.trim(), rest[..first].trim(), &rest[first..]))
+}
+
 /// Reads the times of such a line; settings of position and size may follow them.
 pub(super) fn times(line: &str) -> Option<Times> {
-    let (start, rest) = line.split_once(ARROW)?;
-    let end = rest.split_whitespace().next();
-    Some((millis(start.trim())?, if let Some(end) = end { Some(millis(end)?) } else { None }))
+    let (start, end, _) = sides(line)?;
+    let read = |side: &str| {
+        let side = side.replace(": ", ":").replace(" :", ":");
+        millis(&side).or_else(|| seconds(&side))
+    };
+    let end = end.split_whitespace().next().map(|first| read(end).or_else(|| read(first)));
+    Some((read(start)?, if let Some(end) = end { Some(end?) } else { None }))
+}
+
+/// Parses seconds alone, `3.5`. A comma in them may separate thousands.
+fn seconds(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.')?;
+    number(whole)?.checked_mul(1000)?.checked_add(thousandths(fraction)?)
 }
 
 /// Parses `01:02:03.004`, also with a comma, without hours, and with any number of digits in the fraction.
 fn millis(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
-    let number = |digits: &str| {
-        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| digits.parse::<i64>().ok()).flatten()
-    };
     let parts: Vec<i64> = whole.split(':').map(number).collect::<Option<_>>()?;
     let (hours, minutes, seconds) = match parts.as_slice() {
         [hours, minutes, seconds] => (*hours, *minutes, *seconds),
         [minutes, seconds] => (0, *minutes, *seconds),
         _ => return None,
     };
-    if minutes > 59 || seconds > 59 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    if minutes > 59 || seconds > 59 {
         return None;
     }
-    let fraction = number(&format!("{:0<3}", &fraction[..fraction.len().min(3)]))?;
-    hours.checked_mul(3_600_000)?.checked_add(minutes * 60_000 + seconds * 1000 + fraction)
+    hours.checked_mul(3_600_000)?.checked_add(minutes * 60_000 + seconds * 1000 + thousandths(fraction)?)
+}
+
+fn number(digits: &str) -> Option<i64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
+
+/// Parses the digits of a fraction; those beyond the third are dropped.
+fn thousandths(digits: &str) -> Option<i64> {
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then(|| number(&format!("{:0<3}", &digits[..digits.len().min(3)]))).flatten()
 }
 
 /// Splits a cue into speakers and texts by its voice tags. Without one the text may begin with a name, which stays in

@@ -21,12 +21,33 @@ pub(super) enum Trouble {
     NeverClosed,
 }
 
+/// The way in which fields are separated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Separation {
+    /// The separator.
+    pub(super) separator: u8,
+    /// Whether blanks follow it, which are no part of a field.
+    pub(super) is_spaced: bool,
+}
+
+impl Separation {
+    /// Returns the separation by `separator`. The first line, which is the header, shows whether blanks follow it.
+    pub(super) fn of(text: &str, separator: u8) -> Self {
+        let start = next_line(text, 0).unwrap_or(text.len());
+        let mut fields = text[start..line_end(text, start)].split(char::from(separator)).skip(1).peekable();
+        Self { separator, is_spaced: fields.peek().is_some() && fields.all(|field| field.starts_with(' ')) }
+    }
+}
+
 /// Reads the record that begins at `start`.
-pub(super) fn read(text: &str, start: usize, separator: u8) -> Result<Record, Trouble> {
-    let bytes = text.as_bytes();
+pub(super) fn read(text: &str, start: usize, separation: Separation) -> Result<Record, Trouble> {
+    let (bytes, separator) = (text.as_bytes(), separation.separator);
     let ends = |byte: u8| byte == separator || matches!(byte, b'\n' | b'\r');
     let (mut cells, mut at) = (Vec::new(), start);
     loop {
+        if separation.is_spaced {
+            at += bytes[at..].iter().take_while(|byte| **byte == b' ').count();
+        }
         let (cell, end) = if bytes.get(at) == Some(&b'"') {
             quoted(text, at + 1)?
         } else {
