@@ -78,24 +78,24 @@ impl WalkRecord {
         self.end.holds(fingerprint(id))
     }
 
+    /// Describes too many rejects: then our reading of the provider is wrong, not the records.
+    fn misread(&self) -> Option<String> {
+        let borne = (self.records / REJECT_SHARE).max(REJECTS_BORNE);
+        let is_misread = self.rejects > borne || (self.rejects > 0 && self.rejects * 2 > self.records);
+        is_misread.then(|| format!("{} of {} records could not be normalized", self.rejects, self.records))
+    }
+
     /// Returns what the walk proves about its window, once it has ended with `last`.
     pub(super) fn finding(&self, window: Window, last: &Page) -> Finding {
         let is_ahead = window.from >= window.to;
         let unprovable = last.unprovable.filter(|_| !self.end.is_guarded()).map(str::to_owned);
         let doubt = unprovable
             .or_else(|| self.end.doubt().filter(|_| self.end.is_guarded() || self.end.miscount().is_some()))
-            .or_else(|| misread(self.records, self.rejects))
+            .or_else(|| self.misread())
             .or_else(|| self.end.doubt())
             .or_else(|| is_ahead.then(|| "the provider's clock is before this range".to_owned()));
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let distinct_count = number(self.end.distinct());
         Finding { window, doubt, provider_total: self.end.total().map(number), distinct_count }
     }
-}
-
-/// Describes too many rejects among records or rows: then our reading of the provider is wrong, not these.
-pub(super) fn misread(records: usize, rejects: usize) -> Option<String> {
-    let borne = (records / REJECT_SHARE).max(REJECTS_BORNE);
-    let is_misread = rejects > borne || (rejects > 0 && rejects * 2 > records);
-    is_misread.then(|| format!("{rejects} of {records} records could not be normalized"))
 }

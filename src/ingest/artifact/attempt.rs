@@ -9,9 +9,8 @@ use futures_util::FutureExt as _;
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
 use crate::ingest::artifact::backlog::Claimed;
-use crate::ingest::artifact::gathered::{Gathered, part};
+use crate::ingest::artifact::gathered::Gathered;
 use crate::ingest::artifact::retry_schedule;
-use crate::ingest::completeness::misread;
 use crate::ingest::poller::{Poller, Source};
 use crate::model::artifact::{Absence, ArtifactAnswer, ArtifactRequest};
 use crate::model::id::ProviderRecordId;
@@ -203,14 +202,16 @@ impl Attempt<'_> {
             ArtifactAnswer::Absent(absence) => return Ok(AttemptOutcome::Absent(absence)),
             ArtifactAnswer::Content(page) => *page,
         };
-        let (rows, rejects) = (page.artifact.len() + page.rejects.len(), page.rejects.len());
-        let misread = misread(rows, rejects);
+        let (is_empty, rejects) = (page.artifact.is_empty(), page.rejects.len());
         gathered.add(page);
-        Ok(match misread {
-            None if rows == 0 => AttemptOutcome::FoundEmpty,
-            None => AttemptOutcome::Found,
-            Some(detail) if rows > rejects => part(&detail),
-            Some(detail) => AttemptOutcome::Failed { class: "contract_error".to_owned(), detail, is_lasting: false },
+        Ok(match rejects {
+            0 if is_empty => AttemptOutcome::FoundEmpty,
+            _ if !is_empty => AttemptOutcome::Found,
+            // then our reading of the file is wrong, or it is another file
+            _ => {
+                let detail = format!("none of {rejects} rows could be read");
+                AttemptOutcome::Failed { class: "contract_error".to_owned(), detail, is_lasting: false }
+            }
         })
     }
 }

@@ -21,8 +21,8 @@
 //! 1. `transient`, `file_cut`, `error_page`, `contract_error` (this call refused, an invalid format), `crashed`.
 //! 2. Twice, within 4 s and within 12 s: a poll waits for these.
 //! 3. 5 min, 20 min, 1 h, 3 h, 7 h, 13 h and 25 h after the first fault, then daily; at an age where that is sooner.
-//! 4. The stated total is not reached, most rows of a file are unreadable, or a report fails. The received part is
-//!    stored, unless it has no row and something is stored.
+//! 4. The stated total is not reached, or a report fails. The received part is stored, unless it has no row and
+//!    something is stored.
 //! 5. `too_large`, `refused_by_database`: the same bytes fail again, so few tries are enough.
 //! 6. `not_found`, `no_link`, `zero_bytes`.
 //! 7. From the age at which a found artifact is settled: the file should exist by then.
