@@ -159,13 +159,12 @@ async fn answer(
     let follower = replica::begin(&replica, &probes).await?;
     // probes read the keys too, so that no slow answer holds up a caller's key
     let access_policy = Arc::new(AccessPolicy::new(&app.config.server, &probes, Arc::clone(&app.clock)));
-    let writes = app.writes.clone();
     let state = ApiState {
         pool: reads.clone(),
         replica,
         on_replica: None,
         probes: probes.clone(),
-        writes: writes.clone(),
+        writes: app.writes.clone(),
         departures,
         memory: Memory::new(app.config.server.answer_memory_mb << 20, VERSION_MAX_AGE),
         clock: Arc::clone(&app.clock),
@@ -203,7 +202,7 @@ async fn answer(
     }
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
-        () = writes.until(DatabaseTrouble::DiskFull), if app.ends_on_full_disk => {
+        () = app.writes.until(DatabaseTrouble::DiskFull), if app.ends_on_full_disk => {
             stop.cancel();
             Err(anyhow::anyhow!("the disk is full: free some space, and start again; what is stored stays"))
         }
