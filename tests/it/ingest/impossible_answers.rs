@@ -51,7 +51,7 @@ async fn two_equal_records_without_an_id_are_two(platform: Platform) {
     let feed = FixedFeed::new((0..18).map(|n| records::record(platform, &format!("r-{n}"), begun)));
     for id in ["null-1", "null-2"] {
         let mut record = records::record(platform, id, begun);
-        record.json = "null".to_owned();
+        "null".clone_into(&mut record.json);
         feed.insert(record);
     }
     let _simulator = world.simulate(platform, std::sync::Arc::new(feed), Quirks::default()).await;
