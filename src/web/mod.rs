@@ -9,7 +9,7 @@
 //! gets the data of its panels from it (`metrics` for all queries at once, `part` for another read with its scopes),
 //! turns each result into a [`panel::Panel`], and returns `visit.respond(Section::…, &reading, body)`. A section of
 //! metrics alone is data ([`figures`]). Links between sections come from [`selection::Selection`], which also holds a
-//! section's own parameters. What a panel shows is also a file ([`file`]).
+//! section's own parameters. What a panel shows is also a file ([`mod@file`]).
 
 mod assets;
 mod card;
