@@ -13,7 +13,9 @@ use std::{env, fs, io};
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=migrations");
     println!("cargo:rustc-env=TRIBUTARY_COMMIT={}", commit());
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/views");
+    // read when it runs: a target folder that several checkouts share keeps the program of one of them
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);
+    let folder = root.join("migrations/views");
     let entries: io::Result<Vec<PathBuf>> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
     let mut files = entries?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));

@@ -16,7 +16,7 @@ use crate::connector::CheckReport;
 use crate::connector::body::message_in;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
-use crate::connector::record::{DriftItems, Fields, elements, lossy_text, members};
+use crate::connector::record::{DriftItems, Fields, Members, elements, lossy_text, members};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Count, Cursor, Page, Record, Reject, Room};
 use crate::model::session::Session;
@@ -136,15 +136,16 @@ pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(V
     Some((elements(list.get())?, None))
 }
 
-/// Returns whether an answer states a failure in spite of its status: an empty list beside an error proves nothing.
-pub(super) fn states_failure(answer: &Answer) -> bool {
-    let ignored = DriftItems::default();
-    let Ok(envelope) = Fields::open(&answer.body, &ignored) else { return false };
+/// Returns whether the envelope of an answer states a failure in spite of its status: an empty list beside an error
+/// proves nothing.
+pub(super) fn states_failure(envelope: &Members<'_>, body: &str) -> bool {
     let is_stated = |name: &str| {
-        let value = members(&answer.body).and_then(|envelope| envelope.get(name).map(|value| value.get().to_owned()));
-        value.is_some_and(|value| !matches!(without_blanks(&value).as_str(), "null" | "false" | "\"\"" | "[]" | "{}"))
+        let text = envelope.get(name).map(|value| without_blanks(value.get()));
+        text.is_some_and(|text| !matches!(text.as_str(), "null" | "false" | "\"\"" | "[]" | "{}"))
     };
-    envelope.flag("success") == Some(false) || is_stated("error") || is_stated("errors")
+    let ignored = DriftItems::default();
+    let is_success = Fields::of(envelope.clone(), body, &ignored).flag("success");
+    is_success == Some(false) || is_stated("error") || is_stated("errors")
 }
 
 /// Returns the beginning of a JSON value without blanks.

@@ -41,7 +41,7 @@ impl<'a> Envelope<'a> {
         if code.as_ref().is_some_and(|code| code != SUCCESS) {
             return code;
         }
-        if !listing::states_failure(self.answer) {
+        if !listing::states_failure(&self.members, &self.answer.body) {
             return None;
         }
         let error = self.members.get("error").and_then(|error| Fields::open(error.get(), &ignored).ok());

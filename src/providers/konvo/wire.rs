@@ -9,10 +9,10 @@ use crate::providers::listing::{self, Listing};
 
 /// Splits an answer; `None` where it holds no list, or states a failure beside it.
 pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
-    if listing::states_failure(answer) {
+    let envelope = members(&answer.body)?;
+    if listing::states_failure(&envelope, &answer.body) {
         return None;
     }
-    let envelope = members(&answer.body)?;
     let (records, null) = listing::list_or_null(answer, envelope.get("result")?)?;
     let drift = listing::drift_of(answer);
     let total = listing::envelope_count(&Fields::open(&answer.body, &drift).ok()?, "count");

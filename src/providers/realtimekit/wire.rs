@@ -23,7 +23,7 @@ pub(super) struct ListAnswer {
 
 /// Whether the answer states a failure.
 pub(super) fn is_failure(answer: &Answer) -> bool {
-    listing::states_failure(answer)
+    members(&answer.body).is_some_and(|envelope| listing::states_failure(&envelope, &answer.body))
 }
 
 /// Splits an answer with the list `data.<name>`; `None` where it holds no such list.
