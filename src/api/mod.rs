@@ -48,7 +48,7 @@ pub(crate) mod state;
 pub(crate) mod sync;
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Extension, MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
@@ -151,7 +151,7 @@ fn routes() -> Routes {
 
 /// Returns the API's description. Needs no database.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().split().1
+    description::complete(routes().split().1)
 }
 
 /// Returns the API's description as text: a line for each part, so that a change shows where it is.
@@ -161,14 +161,17 @@ pub fn document_text() -> serde_json::Result<String> {
 
 /// Returns the API's router, with the routes of the page beside it.
 pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
-    let (router, document) = routes().split();
+    /// Made when it is first asked for: completing it takes longer than creating all routes.
+    static DESCRIPTION: LazyLock<description::Served> =
+        LazyLock::new(|| description::Served::new(document_text().unwrap_or_default()));
+    let (router, _) = routes().split();
     let recall = memory::Recall {
         memory: state.memory.clone(),
         clock: Arc::clone(&state.clock),
         probes: state.probes.clone(),
         departures: state.departures.clone(),
     };
-    finish(router.layer(Extension(recall)).merge(description::reader(&document)).merge(pages), state)
+    finish(router.layer(Extension(recall)).merge(description::reader(&DESCRIPTION)).merge(pages), state)
 }
 
 /// Returns the router of the address for supervisors and load balancers: liveness, readiness and metrics.

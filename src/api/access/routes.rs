@@ -9,7 +9,6 @@ use utoipa::openapi::{ComponentsBuilder, OpenApi, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::api::access::guard::{QUERY, Rule, apply};
-use crate::api::description;
 use crate::api::memory::recall;
 use crate::api::problem_responses::{self, named};
 use crate::api::state::ApiState;
@@ -70,10 +69,9 @@ impl Routes {
         Self(self.0.routes((schemas, paths, methods)))
     }
 
-    /// Returns the router and the description.
+    /// Returns the router, and the description that is yet to be completed.
     pub(crate) fn split(self) -> (Router<ApiState>, OpenApi) {
-        let (router, document) = self.0.split_for_parts();
-        (router, description::complete(document))
+        self.0.split_for_parts()
     }
 }
 

@@ -10,6 +10,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -191,11 +192,22 @@ pub(crate) fn text(document: &utoipa::openapi::OpenApi) -> serde_json::Result<St
     Ok(text.replace(r#","required":false"#, ""))
 }
 
+/// The description as it is served.
+pub(crate) struct Served {
+    tag: EntityTag,
+    text: Bytes,
+}
+
+impl Served {
+    pub(crate) fn new(text: String) -> Self {
+        Self { tag: EntityTag::of_body(text.as_bytes()), text: Bytes::from(text) }
+    }
+}
+
 /// Returns the page that shows the description. Its files are part of the program; it loads nothing from elsewhere.
-pub(crate) fn reader(document: &utoipa::openapi::OpenApi) -> Router<ApiState> {
+pub(crate) fn reader(served: &'static LazyLock<Served>) -> Router<ApiState> {
     let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true).deep_linking(true);
     let page: Router<ApiState> = SwaggerUi::new("/docs").config(config).into();
-    let text = Bytes::from(text(document).unwrap_or_default());
-    let tag = EntityTag::of_body(&text);
-    page.route("/openapi.json", get(async move |headers: HeaderMap| tag.respond_with(&headers, text.clone())))
+    let respond = async |headers: HeaderMap| served.tag.respond_with(&headers, served.text.clone());
+    page.route("/openapi.json", get(respond))
 }

@@ -1,7 +1,7 @@
 //! What several parts of the description repeat stands once: examples as components, and no words beside a reference to
 //! a type that says the same of itself. A longer description is one that fewer programs and people read whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
@@ -53,9 +53,15 @@ fn contents(response: &mut RefOr<Response>) -> Vec<(&String, &mut Content)> {
 /// Leaves out types and problems that nothing refers to any longer, since they became part of others.
 pub(super) fn leave_out_unused(document: &mut OpenApi) {
     let text = serde_json::to_string(document).unwrap_or_default();
+    let used = |kind: &str| -> HashSet<String> {
+        let prefix = format!("#/components/{kind}/");
+        let references = text.split(&prefix).skip(1);
+        references.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    };
+    let (schemas, responses) = (used("schemas"), used("responses"));
     let components = document.components.get_or_insert_default();
-    components.schemas.retain(|name, _| text.contains(&format!("/schemas/{name}\"")));
-    components.responses.retain(|name, _| text.contains(&format!("/responses/{name}\"")));
+    components.schemas.retain(|name, _| schemas.contains(name));
+    components.responses.retain(|name, _| responses.contains(name));
 }
 
 /// Leaves out the words beside references to types whose fields mean the same everywhere.

@@ -5,6 +5,8 @@
 //! meaning changed has a new version; earlier versions stay, with the time since which they applied. `analytics.metric`
 //! runs the statements, and the short functions call it, so that analysts get the values of the API.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
@@ -104,7 +106,8 @@ pub async fn write_functions(pool: &PgPool) -> Result<u64, ReadError> {
 }
 
 async fn write_statements(tx: &mut PgConnection) -> Result<(), ReadError> {
-    let all: Vec<Published> = metrics().flat_map(published::all).collect();
+    static ALL: LazyLock<Vec<Published>> = LazyLock::new(|| metrics().flat_map(published::all).collect());
+    let all = &*ALL;
     let dimensions: Vec<String> = all.iter().map(|one| one.dimensions.join(",")).collect();
     sqlx::query!(
         "with published as (
