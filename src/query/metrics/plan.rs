@@ -116,10 +116,11 @@ impl Scan {
     }
 
     /// Returns whether it needs only those sessions that lack data: no metric reads the others, and no group stands for
-    /// them. They are counted by a statement of their own.
+    /// them. They are counted by a statement of their own. Closed hours are few: one statement reads them for both.
     pub(super) fn is_of_lacking(&self, query: &MetricQuery) -> bool {
         let has_groups = query.row_dimensions().next().is_some();
-        self.is_first() && self.metrics.is_empty() && !has_groups && query.as_known_at.is_none()
+        let is_of_rows = query.as_known_at.is_none() && self.open_hours.is_none();
+        self.is_first() && self.metrics.is_empty() && !has_groups && is_of_rows
     }
 
     /// Returns the metric whose unknown rows are the sessions that lack data: all metrics are about the same sessions,

@@ -155,7 +155,7 @@ async fn read(
             None => scan,
         };
         if scan.is_of_lacking(query) {
-            let rows = started(query, &scan, sources).fetch_all(snapshot).await;
+            let rows = started(query, sources).fetch_all(snapshot).await;
             for row in rows.map_err(reading("the number of sessions"))? {
                 take_started(&mut scanned, &row, query, &scan).map_err(reading("the number of sessions"))?;
             }

@@ -11,9 +11,8 @@ use crate::query::metrics::grain::Grain;
 use crate::query::metrics::plan::{Scan, is_filter_narrow};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
-use crate::query::metrics::sql::counted::Counted;
 use crate::query::metrics::sql::numbers::{is_row_unknown, lacking};
-use crate::query::metrics::sql::rows::{NARROW_SESSIONS, counted, counted_sessions, hourly_sessions, sessions};
+use crate::query::metrics::sql::rows::{NARROW_SESSIONS, counted, counted_sessions, sessions};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::{in_range, moment, of_sources};
 
@@ -29,8 +28,7 @@ const STARTED: &str = "select own.source_id, own.started
  where src.source_id = any({ids})";
 
 /// The same, of those that pass a filter: no narrow index has its columns, so the range is read once for all sources.
-/// Closed hours are read once as well.
-const STARTED_OF_FILTER: &str = "select s.source_id, {count} as started
+const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
   from {sessions}
  where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
  group by 1";
@@ -45,19 +43,13 @@ const PARTLY_LACKING: &str = "select s.source_id, count(*) as unknown
 const LACKING_ROWS: &str = "select s.source_id, s.session_id
   from {moment}{range}{counted} and ({unknown})";
 
-/// Returns the statement that counts the sessions that began in the range, by source. `first`: the first scan.
-pub(crate) fn started(query: &MetricQuery, first: &Scan, sources: &[&Source]) -> Statement {
+/// Returns the statement that counts the sessions that began in the range, by source.
+pub(crate) fn started(query: &MetricQuery, sources: &[&Source]) -> Statement {
     let ids: Vec<i32> = sources.iter().map(|source| source.source_id).collect();
-    let sessions = match &first.open_hours {
-        Some(open) => hourly_sessions(query, first.time_column, open),
-        None if is_filter_narrow(query) => NARROW_SESSIONS.into(),
-        None => sessions(query),
-    };
-    let is_by_source = query.filter.conditions.is_empty() && first.open_hours.is_none();
+    let sessions = if is_filter_narrow(query) { NARROW_SESSIONS.into() } else { sessions(query) };
     Statement::fill(
-        if is_by_source { STARTED } else { STARTED_OF_FILTER },
+        if query.filter.conditions.is_empty() { STARTED } else { STARTED_OF_FILTER },
         [
-            ("count", Counted::of(first).count(None).into()),
             ("sessions", sessions),
             ("from", Statement::value(query.range.from)),
             ("to", Statement::value(query.range.to)),

@@ -74,7 +74,7 @@ pub(super) const NARROW_SESSIONS: &str = "ingest.narrow_sessions s";
 
 /// Sessions that count, as rows of closed hours and, of the other hours, one by one.
 const HOURLY_SESSIONS: &str = "(
-       select hour as started_at, completed_at, {columns}, true as is_counted, session_count
+       select {times}, {columns}, true as is_counted, session_count
          from ingest.hourly_sessions
         where counted_by = {time} and hour >= {from} and hour < {to}{closed}{open}) s";
 const NOT_OPEN: &str = " and hour <> all({hours})";
@@ -88,7 +88,7 @@ const HOURLY_COLUMNS: &str = "source_id, source, provider, session_kind, session
               minutes_consumed, duration_seconds";
 
 /// Returns closed hours of the range of a query, and the sessions of the hours that are open.
-pub(super) fn hourly_sessions(query: &MetricQuery, time_column: TimeColumn, open: &[DateTime<Utc>]) -> Statement {
+fn hourly_sessions(query: &MetricQuery, time_column: TimeColumn, open: &[DateTime<Utc>]) -> Statement {
     let of_open = |template: &str| match open {
         [] => Statement::default(),
         hours => Statement::fill(
@@ -100,9 +100,15 @@ pub(super) fn hourly_sessions(query: &MetricQuery, time_column: TimeColumn, open
             ],
         ),
     };
+    // the planner knows how many hours a range has, but not how many of them have an instant of completion
+    let times = match time_column {
+        TimeColumn::CompletedAt => "null::timestamptz as started_at, hour as completed_at",
+        _ => "hour as started_at, completed_at",
+    };
     Statement::fill(
         HOURLY_SESSIONS,
         [
+            ("times", times.into()),
             ("columns", HOURLY_COLUMNS.into()),
             ("time", Statement::value(time_column.as_str())),
             ("from", Statement::value(query.range.from)),

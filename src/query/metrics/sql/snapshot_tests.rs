@@ -145,7 +145,7 @@ fn statements() -> String {
         for (place, scan) in Scan::all(&query).into_iter().enumerate() {
             let scan = &Scan { open_hours: open_hours.clone(), ..scan };
             if scan.is_of_lacking(&query) {
-                write(&format!("{name}, sessions"), started(&query, scan, &sources).literal(query.zone));
+                write(&format!("{name}, sessions"), started(&query, &sources).literal(query.zone));
                 if lacking(&query, &sources).is_none() || Scan::that_tells_lacking(&query).is_some() {
                     continue;
                 }

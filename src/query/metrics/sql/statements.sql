@@ -636,25 +636,8 @@ select b.bucket, s.source_id as source_id, s.channel, coalesce(sum(s.session_cou
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
  group by 1, 2, 3;
 
--- resolution rate by day, of closed hours but one, sessions
-select s.source_id, coalesce(sum(s.session_count), 0) as started
-  from (
-       select hour as started_at, completed_at, source_id, source, provider, session_kind, session_state, outcome, channel, chat_state,
-              is_provisional, message_support, minutes_basis, has_message_count, message_count, participant_count,
-              minutes_consumed, duration_seconds, true as is_counted, session_count
-         from ingest.hourly_sessions
-        where counted_by = 'started_at' and hour >= timestamptz '2026-11-18T00:00:00+01:00' and hour < timestamptz '2026-11-21T00:00:00+01:00' and hour <> all(array[timestamptz '2026-11-19T10:00:00+01:00'])
-        union all
-       select started_at, completed_at, source_id, source, provider, session_kind, session_state, outcome, channel, chat_state,
-              is_provisional, message_support, minutes_basis, has_message_count, message_count, participant_count,
-              minutes_consumed, duration_seconds, is_counted, 1
-         from unnest(array[timestamptz '2026-11-19T10:00:00+01:00']) o (hour)
-         join ingest.narrow_sessions on started_at >= o.hour and started_at < o.hour + interval '1 hour') s
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and s.source_id = any(array[1, 2, 3])
- group by 1;
-
 -- resolution rate by day, of closed hours but one, scan 1
-select b.bucket, s.source_id as source_id, 0::bigint as started, coalesce(sum(s.session_count), 0) as unknown,
+select b.bucket, s.source_id as source_id, coalesce(sum(s.session_count), 0) as started, case when s.source_id = any(array[3]) then coalesce(sum(s.session_count) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true), 0) else 0 end as unknown,
        null::numeric, 0::numeric, coalesce(sum(s.session_count) filter (where s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false), 0)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join (
        select hour as started_at, completed_at, source_id, source, provider, session_kind, session_state, outcome, channel, chat_state,
@@ -670,14 +653,14 @@ select b.bucket, s.source_id as source_id, 0::bigint as started, coalesce(sum(s.
          join ingest.narrow_sessions on started_at >= o.hour and started_at < o.hour + interval '1 hour') s
  cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
    from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[3]) and (s.completed_at is null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved', 'unknown')) is not false or s.completed_at is not null and s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true))
+ where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
  group by 1, 2;
 
 -- resolution rate by day, of closed hours but one, scan 2
 select b.bucket, s.source_id as source_id, null::bigint as started, null::bigint as unknown,
        (coalesce(sum(s.session_count) filter (where s.outcome = 'resolved'), 0))::numeric, (coalesce(sum(s.session_count) filter (where s.outcome in ('resolved', 'unresolved')), 0))::numeric, coalesce(sum(s.session_count) filter (where s.outcome in ('resolved', 'unresolved', 'unknown') and (s.outcome in ('resolved', 'unresolved')) is not true), 0)
   from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join (
-       select hour as started_at, completed_at, source_id, source, provider, session_kind, session_state, outcome, channel, chat_state,
+       select null::timestamptz as started_at, hour as completed_at, source_id, source, provider, session_kind, session_state, outcome, channel, chat_state,
               is_provisional, message_support, minutes_basis, has_message_count, message_count, participant_count,
               minutes_consumed, duration_seconds, true as is_counted, session_count
          from ingest.hourly_sessions
