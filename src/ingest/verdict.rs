@@ -5,13 +5,11 @@
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::own_resources;
+use crate::model::verdict::SCHEMA_DRIFT;
 use crate::store::StoreError;
 use crate::store::artifact::owed::OwedTasks;
 use crate::store::field_presence::MissingField;
 use crate::store::run::{RunOutcome, Verdict};
-
-/// Class of the error of a run whose records lack documented fields.
-const SCHEMA_DRIFT: &str = "schema_drift";
 
 /// The reason why a run ends early.
 #[derive(Debug)]
@@ -64,19 +62,19 @@ pub(super) fn judge(facts: &RunFacts<'_>) -> RunOutcome {
     if let Some(total) = facts.split_total {
         return incomplete(format!("the window holds {total} records and was split"), None);
     }
-    if let Some(most) = facts.owed.first() {
-        let reason = owed_in_words(facts.owed);
-        let error = facts.failure.cloned().unwrap_or_else(|| (most.class.clone(), reason.clone()));
-        return incomplete(reason, Some(error));
-    }
-    let class = if facts.missing_fields.is_empty() { "incomplete" } else { SCHEMA_DRIFT };
     let fields: Vec<String> = facts.missing_fields.iter().map(ToString::to_string).collect();
     let fields = (!fields.is_empty()).then(|| fields.join("; "));
+    let owed = (!facts.owed.is_empty()).then(|| owed_in_words(facts.owed));
+    if let (Some(most), Some(reason), None) = (facts.owed.first(), &owed, &fields) {
+        let error = facts.failure.cloned().unwrap_or_else(|| (most.class.clone(), reason.clone()));
+        return incomplete(reason.clone(), Some(error));
+    }
+    let class = if fields.is_none() { "incomplete" } else { SCHEMA_DRIFT };
     let doubt = facts.doubts.first().map(|first| match facts.doubts.len() {
         1 => first.clone(),
         more => format!("{first}; and {} more", more - 1),
     });
-    let reasons: Vec<String> = fields.into_iter().chain(doubt).collect();
+    let reasons: Vec<String> = fields.into_iter().chain(owed).chain(doubt).collect();
     if reasons.is_empty() {
         return outcome(Verdict::Complete, None, None);
     }

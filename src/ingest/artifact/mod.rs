@@ -19,6 +19,7 @@ mod participants;
 pub mod pass;
 mod reports;
 mod retry_schedule;
+mod stream_run;
 mod summary;
 mod worker;
 

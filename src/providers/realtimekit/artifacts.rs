@@ -67,7 +67,7 @@ pub(super) fn read(
         Stream::Transcript => return read_file(FileKind::Transcript, bytes, request),
         Stream::Summary => return read_file(FileKind::Summary, bytes, request),
         Stream::Participants => {
-            let (list, rejects) = match participant::participant(&text, &drift) {
+            let (list, rejects) = match participant::participant(&text, request.session.ended_at.is_some(), &drift) {
                 Ok(participant) => (vec![participant], Vec::new()),
                 Err(reject) => (Vec::new(), vec![reject]),
             };
@@ -120,7 +120,7 @@ pub(super) async fn participants(
     let (mut participants, mut rejects) = (Vec::new(), Vec::new());
     for raw in listing.records {
         let drift = DriftItems::default();
-        match participant::participant(raw.get(), &drift) {
+        match participant::participant(raw.get(), request.session.ended_at.is_some(), &drift) {
             Ok(participant) => participants.push(participant),
             Err(reject) => rejects.push(reject),
         }

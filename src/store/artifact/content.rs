@@ -12,6 +12,7 @@ use crate::model::session::MAPPING_VERSION;
 use crate::store::StoreError;
 use crate::store::artifact::task::{Task, TaskDecision};
 use crate::store::erasure::tombstone::Pseudonyms;
+use crate::store::field_presence::FieldBook;
 use crate::store::raw::{self, Origin, RawRecord};
 
 /// Context of saving an artifact.
@@ -25,6 +26,8 @@ pub struct SaveContext<'a> {
     pub source_slug: &'a str,
     /// Key that turns people into pseudonyms.
     pub person_key: &'a PersonKey,
+    /// The usual fields of the stream's records, and the counts of the pass.
+    pub fields: &'a FieldBook,
     /// The present.
     pub now: DateTime<Utc>,
 }
