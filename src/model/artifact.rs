@@ -116,6 +116,8 @@ pub struct ArtifactPage {
     pub total: Option<u64>,
     /// Facts learnt about this source.
     pub facts: BTreeMap<&'static str, String>,
+    /// Whether nothing shows that the file ends here: neither HTTP nor its format.
+    pub is_end_open: bool,
     /// Whether these are all participants of the session, so that stored ones that are not among them are gone. The
     /// caller sets it, not the connector.
     pub is_whole_list: bool,
@@ -135,6 +137,7 @@ impl ArtifactPage {
             page_size: 0,
             total: None,
             facts: BTreeMap::new(),
+            is_end_open: false,
             is_whole_list: false,
         }
     }

@@ -17,6 +17,7 @@ mod claim_renewal;
 mod attempt_outcome;
 mod participants;
 pub mod pass;
+mod refusals;
 mod reports;
 mod retry_schedule;
 mod stream_run;

@@ -155,14 +155,15 @@ pub(super) async fn file(
             Ok(link) => link,
             Err(absence) => return Ok(ArtifactAnswer::Absent(absence)),
         };
-        let bytes = match downloads.fetch(&link, kind.name()).await {
-            Ok(download) => download.body,
+        let download = match downloads.fetch(&link, kind.name()).await {
+            Ok(download) => download,
             Err(error) if error.kind == PullErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let read = read_file(kind, &bytes, request)?;
+        let read = read_file(kind, &download.body, request)?;
         return Ok(read.map_or(ArtifactAnswer::Absent(Absence::ZeroBytes), |page| {
-            ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(bytes), ..page }))
+            let is_end_open = page.is_end_open && !download.is_end_shown;
+            ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(download.body), is_end_open, ..page }))
         }));
     }
     Ok(ArtifactAnswer::Absent(Absence::LinkDead))

@@ -3,7 +3,7 @@
 //! A try whose claim is lost is left out. Where the database refuses a value, nothing is saved, and the caller saves
 //! the tries one by one, so that one bad artifact never costs another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -19,7 +19,7 @@ use crate::store::artifact::content::{self, Member, Records, SaveContext};
 use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::task::{Task, TaskDecision};
+use crate::store::artifact::task::{ClaimKey, Task, TaskDecision};
 use crate::store::artifact::{quality, speaker, transcript};
 use crate::store::data_version::{self, Changed};
 use crate::store::erasure::redact::redact;
@@ -77,8 +77,9 @@ pub async fn save_all(
         Some((Task { content_hash: hash.clone(), ..task.clone() }, *at))
     };
     let tasks: Vec<Option<(Task, _)>> = members.iter().map(|member| as_stored(member.context.task)).collect();
+    let longest = content::longest_files(&mut tx, source_id, members).await?;
     let held: Vec<Option<Held<'_>>> =
-        members.iter().zip(&tasks).map(|(member, task)| Some(compare(member, task.as_ref()?))).collect();
+        members.iter().zip(&tasks).map(|(member, task)| Some(compare(member, task.as_ref()?, &longest))).collect();
     let ours: Vec<&Held<'_>> = held.iter().flatten().collect();
     let fresh: Vec<(SaveContext<'_>, &ArtifactPage)> =
         ours.iter().filter_map(|one| Some((one.context, one.fresh?.0))).collect();
@@ -101,7 +102,11 @@ pub async fn save_all(
 }
 
 /// Compares the found content with the stored one, by hash.
-fn compare<'a>(member: &'a Member<'a>, (task, stored_at): &'a (Task, Option<DateTime<Utc>>)) -> Held<'a> {
+fn compare<'a>(
+    member: &'a Member<'a>,
+    (task, stored_at): &'a (Task, Option<DateTime<Utc>>),
+    longest: &HashMap<ClaimKey, usize>,
+) -> Held<'a> {
     let context = SaveContext { task, ..member.context };
     let held = |fresh, outcome| Held { member, context, fresh, is_protected: false, outcome };
     let Some(content) = member.content else { return held(None, (Saved::Unchanged, Progress::default())) };
@@ -113,6 +118,10 @@ fn compare<'a>(member: &'a Member<'a>, (task, stored_at): &'a (Task, Option<Date
     }
     if task.state == ArtifactState::Available && context.fields.protects(*stored_at, &content.fields) {
         return Held { is_protected: true, ..held(None, (Saved::Unchanged, UNCHANGED)) };
+    }
+    let length = content.raw.as_ref().map_or(0, Vec::len);
+    if content.is_end_open && longest.get(&task.key()).is_some_and(|longest| length < *longest) {
+        return held(None, (Saved::Unchanged, UNCHANGED));
     }
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let progress = Progress {

@@ -5,6 +5,7 @@ mod claims;
 mod empty_answers;
 mod late_and_gone;
 mod missing_fields;
+mod open_end;
 mod storing;
 
 use std::sync::Arc;

@@ -135,7 +135,7 @@ fn ends_too_early(text: &str, rows: &[Result<table::Row<'_>, Reject>], names: &[
     match rows.split_last() {
         None => !ends_with_time,
         Some((Ok(last), others)) if ends_with_time => {
-            // a truncated time may still be a valid time, and has a different form from the others, but begins like them
+            // a truncated time may be a valid time, and has another form than the others, but begins like one of them
             let others = others.iter().filter_map(|row| row.as_ref().ok());
             let others: Vec<String> = others.map(|row| spelling(&time(row))).collect();
             let last_spelling = spelling(&time(last));

@@ -40,6 +40,8 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
         drift.count("replaced_text", "", "");
         text = repaired;
     }
+    // JSON ends with its last bracket, rows and cues after any line
+    let is_end_open = kind == FileKind::Summary || !text.trim_start().starts_with(['[', '{']);
     let (artifact, rejects, fields) = match kind {
         FileKind::Chat => {
             let (rows, fields) = chat::messages(&text, &drift)?;
@@ -52,7 +54,7 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
         }
         FileKind::Summary => (Artifact::Summary(summary(text)?), Vec::new(), FieldPresence::default()),
     };
-    Ok(Some(ArtifactPage { rejects, fields, drift: drift.into_inner(), ..ArtifactPage::of(artifact) }))
+    Ok(Some(ArtifactPage { rejects, fields, drift: drift.into_inner(), is_end_open, ..ArtifactPage::of(artifact) }))
 }
 
 /// Returns the bytes as text without a byte order mark, which shows UTF-16. Invalid characters and NUL are replaced and
