@@ -55,7 +55,8 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Records that the provider did not have the missing sessions of this page; returns those that are treated as deleted now.
+/// Records that the provider did not have the missing sessions of this page; returns those that are treated as deleted
+/// now.
 pub(super) async fn miss(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,

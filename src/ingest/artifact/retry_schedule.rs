@@ -15,7 +15,7 @@
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
 //! | well-formed and empty | as found; then 24 h after the first | no | two tries 24 h apart: `empty`, or as stored |
-//! | readable, its end not shown (10) | at 2 h; then 24 h after the first | at once | two tries 24 h apart: `available` |
+//! | its end not shown (10) | at 2 h; then 24 h after the first | at once | two tries 24 h apart: `available` |
 //! | refused credential, request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
@@ -29,13 +29,14 @@
 //! 7. From the age at which a found artifact is settled: the file should exist by then.
 //! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
-//! 10. `no_length`: rows that end with their connection may lack any number of further rows. A shorter file replaces none.
+//! 10. `no_length`: rows that end with their connection may lack any number of rows. A shorter file replaces none.
 //!
 //! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
 //! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
 //! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
-//! in all. An empty file of an old session costs one more call, a day later. A settled task is never requested again
-//! automatically. A fault costs ten tries. Pure functions: the present and chance are arguments.
+//! in all. An empty file of an old session costs one more call, a day later. A settled task is requested again only
+//! where its content lacks a field that is back. A fault costs ten tries. Pure functions: the present and chance are
+//! arguments.
 
 use std::time::Duration;
 

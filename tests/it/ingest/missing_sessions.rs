@@ -300,7 +300,9 @@ async fn p13_an_empty_list_over_stored_sessions_proves_nothing_until_a_second_on
         let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
         poll_at(&world, 0).await;
         let records: Vec<FixedRecord> = ["first", "gone", "last"].iter().filter_map(|id| feed.get(id)).collect();
-        records.iter().for_each(|record| assert!(feed.remove(&record.id)));
+        for record in &records {
+            assert!(feed.remove(&record.id));
+        }
         for minutes in [1, 10] {
             world.clock.set(noon() + TimeDelta::minutes(minutes));
             let line = world.poll_one().await;
@@ -310,10 +312,14 @@ async fn p13_an_empty_list_over_stored_sessions_proves_nothing_until_a_second_on
             assert_eq!(world.text(FLAGGED).await, None, "{platform:?} {minutes}");
         }
         // they come back: all is as before
-        records.iter().for_each(|record| feed.insert(record.clone()));
+        for record in &records {
+            feed.insert(record.clone());
+        }
         poll_at(&world, 20).await;
         assert_eq!(world.text(MISSED).await, None, "{platform:?}");
-        records.iter().for_each(|record| assert!(feed.remove(&record.id)));
+        for record in &records {
+            assert!(feed.remove(&record.id));
+        }
         world.clock.set(noon() + TimeDelta::minutes(30));
         assert!(!world.poll_one().await.is_complete(), "{platform:?}");
         world.clock.set(noon() + TimeDelta::hours(24));

@@ -16,8 +16,8 @@ use crate::harness::records::record;
 use crate::harness::{World, at};
 
 /// Sessions that were read before the field disappeared, and those that begin afterwards.
-const OLD: usize = 30;
-const YOUNG: usize = 25;
+const OLD: i64 = 30;
+const YOUNG: i64 = 25;
 
 /// A field that is renamed in all records of a stream.
 struct Rename {
@@ -99,7 +99,7 @@ async fn drifts_and_heals(rename: Rename) {
     set_all(&feed, &old(), None);
     assert!(world.poll().await.iter().all(PollLine::is_complete));
     let values = async || world.number(rename.values).await;
-    assert_eq!(values().await, i64::try_from(OLD).unwrap());
+    assert_eq!(values().await, OLD);
     // the last reading of the old ones, and the first of others
     set_all(&feed, &old(), Some(&rename));
     insert_all(&feed, &young(), "2026-03-10T12:30:00Z");
@@ -107,8 +107,8 @@ async fn drifts_and_heals(rename: Rename) {
     world.clock.set(at("2026-03-10T13:10:00Z"));
     let (others, line) = poll(&world, rename.stream).await;
     assert!(others && is_drift(&line, rename.path, "2026-03-10T13:10:00Z"), "{line:?}");
-    assert_eq!(values().await, i64::try_from(OLD).unwrap(), "what was stored stays, and nothing is invented");
-    assert_eq!(world.number("select count(*) from core.participants").await, i64::try_from(OLD + YOUNG).unwrap());
+    assert_eq!(values().await, OLD, "what was stored stays, and nothing is invented");
+    assert_eq!(world.number("select count(*) from core.participants").await, OLD + YOUNG);
     let health = world.api().await.ok("/v1/health/pollers").await;
     let items = health["items"].as_array().expect("a list");
     let poller = items.iter().find(|one| one["stream"] == rename.stream).expect("a poller");
@@ -118,14 +118,14 @@ async fn drifts_and_heals(rename: Rename) {
     world.clock.set(at("2026-03-10T15:30:00Z"));
     let (others, line) = poll(&world, rename.stream).await;
     assert!(others && is_drift(&line, rename.path, "2026-03-10T13:10:00Z"), "{line:?}");
-    assert_eq!(values().await, i64::try_from(OLD).unwrap());
+    assert_eq!(values().await, OLD);
     // once it is back, what came without it is read again, although no session is new
     set_all(&feed, &old(), None);
     set_all(&feed, &young(), None);
     world.clock.set(at("2026-03-10T15:35:00Z"));
     let (others, line) = poll(&world, rename.stream).await;
     assert!(others && line.is_complete(), "{line:?}");
-    assert_eq!(values().await, i64::try_from(OLD + YOUNG).unwrap());
+    assert_eq!(values().await, OLD + YOUNG);
     assert_eq!(world.number("select count(*) from ingest.field_presence where missing_since is not null").await, 0);
 }
 
@@ -203,7 +203,7 @@ async fn f35_a_single_file_without_times_replaces_nothing_and_is_no_drift() {
     set_all(&feed, &old()[..1], Some(&rename));
     world.clock.set(at("2026-03-10T13:10:00Z"));
     assert!(world.poll().await.iter().all(PollLine::is_complete));
-    assert_eq!(world.number("select count(sent_at) from core.messages").await, i64::try_from(OLD).unwrap());
+    assert_eq!(world.number("select count(sent_at) from core.messages").await, OLD);
     let reason = "select reason from ingest.artifact_tasks t join core.sessions s using (session_id)
                    where t.stream = 'chat' and s.provider_session_id = 'old-00'";
     assert_eq!(world.text(reason).await.as_deref(), Some("schema_drift"));

@@ -44,8 +44,8 @@ impl OpenHost {
 
     /// Sends this many messages from now on.
     fn send(&self, messages: usize) {
-        let rows: String = (0..messages).map(|n| format!("{n},TEXT_MESSAGE,Hello\n")).collect();
-        self.set(&format!("{HEADER}{rows}"));
+        let rows: Vec<String> = (0..messages).map(|n| format!("{n},TEXT_MESSAGE,Hello\n")).collect();
+        self.set(&format!("{HEADER}{}", rows.concat()));
     }
 
     fn set(&self, body: &str) {
