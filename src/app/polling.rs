@@ -14,6 +14,7 @@ use crate::db::Purpose;
 use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{PlannedStream, Polled, Poller, Source, run_full, run_once};
 use crate::model::stream::Stream;
+use crate::model::verdict::SCHEMA_DRIFT;
 use crate::store::StoreError;
 use crate::store::artifact::enqueue;
 use crate::store::run::Verdict;
@@ -138,7 +139,9 @@ fn depth_line(source: String, summary: &StreamSummary) -> PollLine {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let outcome = &summary.outcome;
     let error = outcome.error.as_ref().map(|(class, detail)| format!("{class}: {detail}"));
+    let is_drift = outcome.error.as_ref().is_some_and(|(class, _)| class == SCHEMA_DRIFT);
     let detail = match (outcome.verdict, outcome.reason.clone()) {
+        (Verdict::Incomplete, _) if is_drift => error,
         (Verdict::Incomplete, Some(owed)) if summary.failed > 0 => {
             Some(error.map_or(owed.clone(), |error| format!("{owed}. Last: {error}")))
         }

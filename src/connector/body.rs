@@ -70,12 +70,17 @@ pub(super) async fn read(
     }
 }
 
+/// Whether HTTP shows where the body ends. Otherwise it ends with its connection.
+pub(super) fn is_length_told(version: Version, headers: &HeaderMap) -> bool {
+    version > Version::HTTP_11 || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
+}
+
 /// Whether a body without a stated length ends within its JSON. Such a body ends with its connection, and HTTP/1
 /// takes a cut for a regular end. An empty body does not count as cut.
 pub(super) fn is_cut(version: Version, headers: &HeaderMap, body: &str) -> bool {
-    let is_told =
-        version > Version::HTTP_11 || headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    !is_told && !body.is_empty() && serde_json::from_str::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
+    !is_length_told(version, headers)
+        && !body.is_empty()
+        && serde_json::from_str::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// Returns the provider's own message from an error body, in any of the known forms: `message`, `error.message`,

@@ -11,10 +11,12 @@ pub mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::Dice;
+use crate::connector::body::is_length_told;
 use crate::connector::download::target::{AddressPolicy, GuardedResolver, Refused};
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::http::backoff;
@@ -68,6 +70,8 @@ pub struct Download {
     pub body: Vec<u8>,
     /// Content type stated by the host, in lower case, without parameters.
     pub content_type: Option<String>,
+    /// Whether HTTP shows that it ends here. A file that ends with its connection may be truncated.
+    pub is_end_shown: bool,
 }
 
 /// A failure without the name of the file.
@@ -88,6 +92,8 @@ impl Downloader {
             .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // what is encoded on the way loses its stated length, which shows whether it is whole
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
             // a proxy would resolve the name again and could see other addresses than those checked
             .no_proxy()
             .dns_resolver(Arc::new(GuardedResolver { policy }))
@@ -168,6 +174,7 @@ impl Downloader {
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         let content_type =
             content_type.and_then(|text| text.split(';').next()).map(|text| text.trim().to_ascii_lowercase());
+        let is_end_shown = is_length_told(response.version(), response.headers());
         let mut body = Vec::new();
         loop {
             let earned =
@@ -185,7 +192,7 @@ impl Downloader {
                 };
                 Failure::at(status, PullErrorKind::Transient, detail)
             })?;
-            let Some(chunk) = chunk else { return Ok(Download { body, content_type }) };
+            let Some(chunk) = chunk else { return Ok(Download { body, content_type, is_end_shown }) };
             if body.len() + chunk.len() > most {
                 return Err(too_large());
             }

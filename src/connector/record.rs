@@ -125,6 +125,11 @@ impl<'a> Fields<'a> {
         Some(Fields { members, raw: raw.get(), path, drift: self.drift })
     }
 
+    /// Whether it has no field at all.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// Whether the field is present, null or not: "not asked" differs from "none".
     pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
@@ -206,12 +211,17 @@ impl<'a> Fields<'a> {
 
     /// Returns an instant in any spelling that has one meaning (see [`time`]).
     pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
-        let text = self.text(name)?;
-        let at = time::from_text(&text);
+        let at = time::from_text(&self.instant_text(name)?);
         if at.is_none() {
             self.odd("unreadable_value", name, "");
         }
         at
+    }
+
+    /// Returns what is in the place of an instant, also if it is an object.
+    pub fn instant_text(&self, name: &str) -> Option<String> {
+        let raw = self.present(name)?.get();
+        if raw.starts_with('{') { Some(raw.to_owned()) } else { self.text(name) }
     }
 
     /// Returns the record's own id, or a reject.
@@ -223,7 +233,7 @@ impl<'a> Fields<'a> {
     /// Returns the instant without which a record cannot be placed, or a reject.
     pub fn required_instant(&self, name: &str, id: &ProviderRecordId) -> Result<DateTime<Utc>, Reject> {
         self.instant(name).ok_or_else(|| {
-            if self.text(name).is_some() {
+            if self.instant_text(name).is_some() {
                 self.reject("unreadable_time", name, "the value is not an instant between 2000 and 2100", Some(id))
             } else {
                 self.reject("missing_field", name, "the value is missing", Some(id))

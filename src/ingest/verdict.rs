@@ -5,13 +5,16 @@
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::own_resources;
+use crate::model::verdict::SCHEMA_DRIFT;
 use crate::store::StoreError;
 use crate::store::artifact::owed::OwedTasks;
 use crate::store::field_presence::MissingField;
 use crate::store::run::{RunOutcome, Verdict};
 
-/// Class of the error of a run whose records lack documented fields.
-const SCHEMA_DRIFT: &str = "schema_drift";
+/// Class of the error of a run in which an empty list denies stored sessions.
+const EMPTY_LIST: &str = "empty_list";
+/// Beginning of the doubt about a window with such a list.
+pub(super) const DENIED: &str = "the provider states that there is nothing";
 
 /// The reason why a run ends early.
 #[derive(Debug)]
@@ -64,19 +67,24 @@ pub(super) fn judge(facts: &RunFacts<'_>) -> RunOutcome {
     if let Some(total) = facts.split_total {
         return incomplete(format!("the window holds {total} records and was split"), None);
     }
-    if let Some(most) = facts.owed.first() {
-        let reason = owed_in_words(facts.owed);
-        let error = facts.failure.cloned().unwrap_or_else(|| (most.class.clone(), reason.clone()));
-        return incomplete(reason, Some(error));
-    }
-    let class = if facts.missing_fields.is_empty() { "incomplete" } else { SCHEMA_DRIFT };
     let fields: Vec<String> = facts.missing_fields.iter().map(ToString::to_string).collect();
     let fields = (!fields.is_empty()).then(|| fields.join("; "));
+    let owed = (!facts.owed.is_empty()).then(|| owed_in_words(facts.owed));
+    if let (Some(most), Some(reason), None) = (facts.owed.first(), &owed, &fields) {
+        let error = facts.failure.cloned().unwrap_or_else(|| (most.class.clone(), reason.clone()));
+        return incomplete(reason.clone(), Some(error));
+    }
+    let is_denied = facts.doubts.iter().any(|doubt| doubt.contains(DENIED));
+    let class = match fields {
+        Some(_) => SCHEMA_DRIFT,
+        None if is_denied => EMPTY_LIST,
+        None => "incomplete",
+    };
     let doubt = facts.doubts.first().map(|first| match facts.doubts.len() {
         1 => first.clone(),
         more => format!("{first}; and {} more", more - 1),
     });
-    let reasons: Vec<String> = fields.into_iter().chain(doubt).collect();
+    let reasons: Vec<String> = fields.into_iter().chain(owed).chain(doubt).collect();
     if reasons.is_empty() {
         return outcome(Verdict::Complete, None, None);
     }
@@ -144,6 +152,14 @@ pub fn advice_for(class: &str) -> Option<&'static str> {
             "The provider no longer sends a documented field; stored values stay, and new ones are missing. Compare \
              the provider's API with this version. Once the field is back, the records without it are read again \
              automatically; if it is gone for good, name it in dropped_fields of the source.",
+        ),
+        EMPTY_LIST => Some(
+            "The provider lists nothing where sessions are stored. They stay, and are treated as deleted only if a second \
+             reading a day later says the same; check the account and the rights of the key.",
+        ),
+        "no_length" => Some(
+            "The host sends files without a length, so that a truncated one looks whole. They are stored, and count as \
+             read once a second reading a day later is the same.",
         ),
         "same_account" => Some(
             "Nothing of the source is stored while its account is stored under another slug; the error names the way out.",

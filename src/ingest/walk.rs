@@ -251,11 +251,13 @@ impl Run<'_> {
                     return Ok(Walked::TooMuch { total: walked.end.distinct() });
                 }
                 None => {
-                    let finding = walked.finding(claimed, &page);
-                    let proof = finding.doubt.is_none().then_some(&finding);
-                    if proof.is_some() {
-                        page.missing = self.missing(&claimed, &walked, now).await?;
+                    let mut finding = walked.finding(claimed, &page);
+                    if finding.doubt.is_none() {
+                        let missing = self.missing(&claimed, &walked, now).await?;
+                        (page.missing, page.deleted_after) = (missing.ids, missing.deleted_after);
+                        finding.doubt = missing.doubt;
                     }
+                    let proof = finding.doubt.is_none().then_some(&finding);
                     let saved = self.save(&page, proof).await?;
                     self.count(&saved).await;
                     let end = &walked.end;

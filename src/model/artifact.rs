@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::Message;
 use crate::model::page::{Cursor, DriftItem, Reject};
@@ -101,6 +102,8 @@ pub struct ArtifactPage {
     pub raw: Option<Vec<u8>>,
     /// Records that could not be normalized, with their bytes.
     pub rejects: Vec<Reject>,
+    /// Documented fields of a file: those that any of its rows has. Participants and reports state their own.
+    pub fields: FieldPresence,
     /// Unexpected fields and values.
     pub drift: Vec<DriftItem>,
     /// Start of the next page; `None` once the provider says that the list has ended.
@@ -113,6 +116,8 @@ pub struct ArtifactPage {
     pub total: Option<u64>,
     /// Facts learnt about this source.
     pub facts: BTreeMap<&'static str, String>,
+    /// Whether nothing shows that the file ends here: neither HTTP nor its format.
+    pub is_end_open: bool,
     /// Whether these are all participants of the session, so that stored ones that are not among them are gone. The
     /// caller sets it, not the connector.
     pub is_whole_list: bool,
@@ -125,12 +130,14 @@ impl ArtifactPage {
             artifact,
             raw: None,
             rejects: Vec::new(),
+            fields: FieldPresence::default(),
             drift: Vec::new(),
             next: None,
             past_end: None,
             page_size: 0,
             total: None,
             facts: BTreeMap::new(),
+            is_end_open: false,
             is_whole_list: false,
         }
     }
@@ -147,16 +154,28 @@ impl ArtifactPage {
         self.facts.extend(page.facts);
     }
 
+    /// Returns the documented fields of each record: of the participants, the reports, or the file.
+    pub fn presences(&self) -> impl Iterator<Item = &FieldPresence> {
+        let (list, reports) = self.records();
+        let list = list.iter().map(|one| &one.fields).chain(reports.iter().map(|report| &report.fields));
+        list.chain([&self.fields])
+    }
+
     /// Returns the received bytes: of each record with the participant it belongs to, or of the file.
     pub fn bodies(&self) -> impl Iterator<Item = (Option<&ProviderRecordId>, &[u8])> {
-        let (list, reports): (&[Participant], &[PeerReport]) = match &self.artifact {
-            Artifact::Participants(list) => (list, &[]),
-            Artifact::Quality(reports) => (&[], reports),
-            Artifact::Chat(_) | Artifact::Transcript(_) | Artifact::Summary(_) => (&[], &[]),
-        };
+        let (list, reports) = self.records();
         let list = list.iter().map(|one| (Some(&one.provider_participant_id), &one.raw[..]));
         let reports = reports.iter().map(|report| (Some(&report.provider_participant_id), &report.raw[..]));
         list.chain(reports).chain(self.raw.as_deref().map(|file| (None, file)))
+    }
+
+    /// Returns its participants or reports; a file has none.
+    fn records(&self) -> (&[Participant], &[PeerReport]) {
+        match &self.artifact {
+            Artifact::Participants(list) => (list, &[]),
+            Artifact::Quality(reports) => (&[], reports),
+            Artifact::Chat(_) | Artifact::Transcript(_) | Artifact::Summary(_) => (&[], &[]),
+        }
     }
 }
 

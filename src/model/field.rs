@@ -8,13 +8,13 @@
 pub struct WatchedField {
     /// Path in the record, RFC 6901, list positions left out.
     pub path: &'static str,
-    /// Whether the field belongs to the messages that the record carries, and not to the session.
+    /// Whether the field belongs to the messages that the record of a session carries, and not to the session.
     pub is_of_messages: bool,
 }
 
 impl WatchedField {
-    /// Creates a field of the session.
-    pub const fn of_session(path: &'static str) -> Self {
+    /// Creates a field of the record itself.
+    pub const fn of_record(path: &'static str) -> Self {
         Self { path, is_of_messages: false }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -127,6 +127,8 @@ pub struct Page {
     /// Stored sessions that the provider does not have, as found by the walk that ends with this page, or one
     /// by one. The caller sets it.
     pub missing: Vec<ProviderRecordId>,
+    /// The least time for which they must be missing before they count as deleted. The caller sets it.
+    pub deleted_after: TimeDelta,
 }
 
 impl Page {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::person::PersonRef;
 
@@ -29,6 +30,8 @@ pub struct Participant {
     pub created_at: Option<DateTime<Utc>>,
     /// The provider's own change time.
     pub provider_updated_at: Option<DateTime<Utc>>,
+    /// Its documented fields.
+    pub fields: FieldPresence,
     /// The bytes as received.
     pub raw: Vec<u8>,
 }

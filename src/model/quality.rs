@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 
 /// Statistics of one medium in one direction over a whole presence. `None`: not in the report.
@@ -71,6 +72,8 @@ pub struct PeerReport {
     pub provider_participant_id: ProviderRecordId,
     /// Its statistics; `None`: the provider has none for it.
     pub quality: Option<PeerQuality>,
+    /// Its documented fields.
+    pub fields: FieldPresence,
     /// The bytes as received.
     pub raw: Vec<u8>,
 }

@@ -4,6 +4,7 @@
 //! numbers in several units. This module parses them in one place, for records and files of every provider.
 
 mod spelling;
+mod wrapped;
 
 use std::fmt;
 
@@ -38,10 +39,13 @@ pub fn from_epoch(number: Decimal) -> Option<DateTime<Utc>> {
     sane(DateTime::from_timestamp_micros(micros.trunc().to_i64()?)?)
 }
 
-/// Parses an instant: an epoch number, or any [`spelling`] that has one meaning. Without a zone it is UTC.
-/// Stray double quotes around it are dropped.
+/// Parses an instant: an epoch number, a [`wrapped`] one, or any [`spelling`] that has one meaning. Without a zone it
+/// is UTC. Stray double quotes around it are dropped.
 pub fn from_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim().trim_matches('"').trim();
+    if text.starts_with('{') {
+        return sane(to_micros(wrapped::instant(text)?));
+    }
     // the form of JSON in .NET: milliseconds
     let text = text.strip_prefix("/Date(").and_then(|inside| inside.strip_suffix(")/")).unwrap_or(text);
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {

@@ -4,6 +4,9 @@
 
 use chrono::{DateTime, Utc};
 
+/// Class of the error of a run whose records lack documented fields.
+pub const SCHEMA_DRIFT: &str = "schema_drift";
+
 /// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

@@ -5,7 +5,7 @@
 //! from a stale cache. Any record of the session, even a reject, restores it. The caller decides which sessions are
 //! missing; nothing is written where there are none.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use sqlx::{PgConnection, PgPool};
 
@@ -68,13 +68,32 @@ pub async fn missing(
     Ok(missing)
 }
 
-/// Records that the sessions `ids` were missing, and returns those that are treated as deleted from now on.
+/// Returns since when all of the sessions `ids` were missing in earlier readings; `None`: some were not.
+pub async fn missed_since(
+    pool: &PgPool,
+    source_id: SourceId,
+    ids: &[ProviderRecordId],
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let names: Vec<&str> = ids.iter().map(ProviderRecordId::as_str).collect();
+    let missed = sqlx::query!(
+        r#"select count(*) as "count!", max(first_missed_at)::timestamptz as last_at from ingest.absences
+            where source_id = $1 and provider_session_id = any($2)"#,
+        source_id.0,
+        &names as &[&str],
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("reading since when sessions are missing"))?;
+    Ok(missed.last_at.filter(|_| usize::try_from(missed.count) == Ok(ids.len())))
+}
+
+/// Records that the sessions `ids` were missing, and returns those that are treated as deleted from now on: at the
+/// earliest `deleted_after` their first absence.
 pub(super) async fn sight(
     tx: &mut PgConnection,
     stream_key: StreamKey,
-    ids: &[ProviderRecordId],
-    run_id: i64,
-    now: DateTime<Utc>,
+    (ids, deleted_after): (&[ProviderRecordId], TimeDelta),
+    (run_id, now): (i64, DateTime<Utc>),
 ) -> Result<Vec<String>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -91,7 +110,7 @@ pub(super) async fn sight(
               set last_missed_at = excluded.last_missed_at, last_missed_run_id = excluded.last_missed_run_id,
                   missed_count = a.missed_count + 1,
                   -- two readings closer together than five minutes count as one
-                  deleted_at = case when excluded.last_missed_at - a.first_missed_at >= interval '5 minutes'
+                  deleted_at = case when excluded.last_missed_at - a.first_missed_at >= greatest(interval '5 minutes', make_interval(secs => $5))
                                     then excluded.last_missed_at end
             where a.deleted_at is null and a.last_missed_run_id <> excluded.last_missed_run_id
         returning a.provider_session_id, a.deleted_at is not null as "is_gone!""#,
@@ -99,6 +118,7 @@ pub(super) async fn sight(
         &ids as &[&str],
         now,
         run_id,
+        deleted_after.as_seconds_f64(),
     )
     .fetch_all(tx)
     .await

@@ -55,14 +55,16 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Records that the provider did not have the sessions `missing`; returns those that are treated as deleted now.
+/// Records that the provider did not have the missing sessions of this page; returns those that are treated as deleted
+/// now.
 pub(super) async fn miss(
     tx: &mut PgConnection,
     context: &SaveContext<'_>,
-    missing: &[ProviderRecordId],
+    page: &Page,
 ) -> Result<Vec<String>, StoreError> {
     let stream_key = context.guard.stream_key();
-    let gone = absence::sight(tx, stream_key, missing, context.run_id, context.now).await?;
+    let gone =
+        absence::sight(tx, stream_key, (&page.missing, page.deleted_after), (context.run_id, context.now)).await?;
     let ids: Vec<&str> = gone.iter().map(String::as_str).collect();
     let before = change::before(tx, stream_key, &ids).await?;
     absence::mark(tx, stream_key, &ids, true, context.now).await?;

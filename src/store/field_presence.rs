@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::model::field::FieldPresence;
 use crate::store::field_presence::usual::{Counts, Field};
@@ -61,6 +61,8 @@ impl fmt::Display for MissingField {
 #[derive(Debug, Default)]
 pub struct FieldBook {
     known: BTreeMap<String, Field>,
+    /// Fields that are dropped for good.
+    dropped: Vec<String>,
     counted: Mutex<BTreeMap<&'static str, Counts>>,
 }
 
@@ -68,13 +70,22 @@ impl FieldBook {
     /// Loads the knowledge at the beginning of a run. Fields that are `dropped` for good are left out: a record need
     /// not have them.
     pub async fn load(pool: &PgPool, stream_key: StreamKey, dropped: &[String]) -> Result<Self, StoreError> {
+        let known = Self::read(pool, stream_key, dropped).await?;
+        Ok(Self { known, dropped: dropped.to_vec(), counted: Mutex::default() })
+    }
+
+    async fn read(
+        executor: impl PgExecutor<'_>,
+        stream_key: StreamKey,
+        dropped: &[String],
+    ) -> Result<BTreeMap<String, Field>, StoreError> {
         let rows = sqlx::query!(
             "select field, earlier_present, earlier_absent, recent_present, recent_absent, recent_from, missing_since
                from ingest.field_presence where source_id = $1 and stream = $2",
             stream_key.source_id.0,
             stream_key.stream.as_str(),
         )
-        .fetch_all(pool)
+        .fetch_all(executor)
         .await
         .map_err(StoreError::doing("reading which fields are usual"))?;
         let known = rows.into_iter().filter(|row| !dropped.contains(&row.field)).map(|row| {
@@ -86,7 +97,42 @@ impl FieldBook {
             };
             (row.field, field)
         });
-        Ok(Self { known: known.collect(), counted: Mutex::default() })
+        Ok(known.collect())
+    }
+
+    /// Returns the book with what others stored since it was loaded, which the transaction keeps from changing further:
+    /// passes over artifacts run on several instances at once.
+    pub(super) async fn with_news(&self, tx: &mut PgConnection, stream_key: StreamKey) -> Result<Self, StoreError> {
+        sqlx::query!(
+            "select from ingest.field_presence where source_id = $1 and stream = $2 order by field for no key update",
+            stream_key.source_id.0,
+            stream_key.stream.as_str(),
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(StoreError::doing("locking which fields are usual"))?;
+        let known = Self::read(tx, stream_key, &self.dropped).await?;
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Self { known, dropped: self.dropped.clone(), counted: Mutex::new(counted) })
+    }
+
+    /// Whether there is nothing to store: no record was counted, and no field is missing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.missing_since().is_none() && self.counted.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Returns since when a field is missing: the earliest instant.
+    pub(super) fn missing_since(&self) -> Option<DateTime<Utc>> {
+        self.known.values().filter_map(|field| field.missing_since).min()
+    }
+
+    /// Whether a record must not replace what was stored at `stored_at`: it lacks a usual field, which what was stored
+    /// before the absence of the field began had.
+    pub(super) fn protects(&self, stored_at: Option<DateTime<Utc>>, record: &FieldPresence) -> bool {
+        record.each().filter(|(_, is_present)| !is_present).any(|(field, _)| {
+            let usual = self.known.get(field.path).filter(|field| field.is_usual());
+            usual.is_some_and(|field| field.recent_from.is_none_or(|from| stored_at.is_none_or(|at| at < from)))
+        })
     }
 
     /// Whether a record lacks a usual field of its messages or of the session.
@@ -135,20 +181,35 @@ impl FieldBook {
         guard: &WriteGuard,
         began_at: DateTime<Utc>,
     ) -> Result<Vec<MissingField>, StoreError> {
+        if self
+            .after(began_at)
+            .iter()
+            .all(|(path, field)| self.known.get(*path) == Some(field) && field.missing_since.is_none())
+        {
+            return Ok(Vec::new());
+        }
+        let failed = StoreError::doing("storing which fields are usual");
+        let mut tx = pool.begin().await.map_err(&failed)?;
+        guard.check(&mut tx).await?;
+        let missing = self.write(&mut tx, guard.stream_key(), began_at).await.map_err(&failed)?;
+        tx.commit().await.map_err(&failed)?;
+        Ok(missing)
+    }
+
+    /// Writes the same within a transaction.
+    pub(super) async fn write(
+        &self,
+        tx: &mut PgConnection,
+        stream_key: StreamKey,
+        began_at: DateTime<Utc>,
+    ) -> Result<Vec<MissingField>, sqlx::Error> {
         let after = self.after(began_at);
         let changed: Vec<(&str, Field)> = after
             .iter()
             .filter(|(path, field)| self.known.get(**path) != Some(*field))
             .map(|(path, field)| (*path, *field))
             .collect();
-        let is_any_missing = after.values().any(|field| field.missing_since.is_some());
-        if changed.is_empty() && !is_any_missing {
-            return Ok(Vec::new());
-        }
-        let failed = StoreError::doing("storing which fields are usual");
-        let mut tx = pool.begin().await.map_err(&failed)?;
-        guard.check(&mut tx).await?;
-        write(&mut tx, guard.stream_key(), &changed).await.map_err(&failed)?;
+        write(tx, stream_key, &changed).await?;
         let mut missing = Vec::new();
         for (path, field) in &after {
             let Some(since) = field.missing_since else { continue };
@@ -159,10 +220,9 @@ impl FieldBook {
                 record_count: field.recent.all(),
                 earlier_present_count: field.earlier.present,
                 earlier_count: field.earlier.all(),
-                unknown_fields: unknown_fields(&mut tx, guard.stream_key(), since).await.map_err(&failed)?,
+                unknown_fields: unknown_fields(tx, stream_key, since).await?,
             });
         }
-        tx.commit().await.map_err(&failed)?;
         Ok(missing)
     }
 }

@@ -129,7 +129,7 @@ async fn try_save(
     if let Some(tally) = context.tally {
         run::note(&mut tx, run_id, &tally.with(&progress), now).await?;
     }
-    let gone = deletion::miss(&mut tx, context, &page.missing).await?;
+    let gone = deletion::miss(&mut tx, context, page).await?;
     let marked = back.iter().chain(&gone).map(String::as_str);
     let ids: Vec<&str> = written.iter().map(|record| record.id()).chain(marked).collect();
     let changed = (!ids.is_empty()).then(|| Changed { ids, people, ..Changed::nothing() });

@@ -16,6 +16,7 @@ use crate::model::artifact::{Absence, ArtifactAnswer, ArtifactRequest};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Cursor;
 use crate::model::stream::Stream;
+use crate::store::artifact::content;
 use crate::store::artifact::queue::Untried;
 use crate::store::artifact::task::TaskDecision;
 
@@ -203,10 +204,11 @@ impl Attempt<'_> {
             ArtifactAnswer::Content(page) => *page,
         };
         let (is_empty, rejects) = (page.artifact.is_empty(), page.rejects.len());
+        let is_open = page.is_end_open.then(|| content::is_stored(&page, &self.claimed.task));
         gathered.add(page);
         Ok(match rejects {
             0 if is_empty => AttemptOutcome::FoundEmpty,
-            _ if !is_empty => AttemptOutcome::Found,
+            _ if !is_empty => is_open.map_or(AttemptOutcome::Found, |is_same| AttemptOutcome::FoundOpen { is_same }),
             // then our reading of the file is wrong, or it is another file
             _ => {
                 let detail = format!("none of {rejects} rows could be read");

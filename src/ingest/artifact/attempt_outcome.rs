@@ -11,6 +11,11 @@ use crate::store::artifact::task::Task;
 pub(super) enum AttemptOutcome {
     /// Something was stored.
     Found,
+    /// Something was stored, and nothing shows that it was whole.
+    FoundOpen {
+        /// Whether the same was stored before.
+        is_same: bool,
+    },
     /// It was there and well-formed, and has no content.
     FoundEmpty,
     /// Part of it was stored; the rest is known to be missing.
@@ -61,7 +66,7 @@ impl AttemptOutcome {
         }
         match self {
             Self::Absent(absence) => Some(task.reason.as_deref() == Some(absence.as_str())),
-            Self::Found | Self::FoundEmpty => Some(false),
+            Self::Found | Self::FoundOpen { .. } | Self::FoundEmpty => Some(false),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::connector::ArtifactPolicy;
+use crate::ingest::artifact::stream_run::StreamRun;
 use crate::model::stream::Stream;
 use crate::store::artifact::quality::MissingReports;
 use crate::store::artifact::queue::ClaimLimit;
@@ -24,7 +25,7 @@ const WAITING_OF_A_STREAM: usize = 16;
 pub(super) struct Claimed<'a> {
     pub(super) task: Task,
     pub(super) policy: &'a ArtifactPolicy,
-    pub(super) run_id: i64,
+    pub(super) run: StreamRun,
     /// The participants whose reports are missing, for a stream requested by participant.
     pub(super) reports: MissingReports,
 }

@@ -178,16 +178,17 @@ async fn give_back(poller: &Poller, batch: &[Finished<'_>]) -> Result<Vec<Kept>,
 fn context<'a>(poller: &'a Poller, source: &'a Source, one: &'a Finished<'_>) -> SaveContext<'a> {
     SaveContext {
         task: &one.claimed.task,
-        run_id: one.claimed.run_id,
+        run_id: one.claimed.run.id,
         source_slug: &source.pseudonym_slug,
         person_key: &poller.person_key,
+        fields: &one.claimed.run.fields,
         now: one.moment.now,
     }
 }
 
 impl Kept {
     fn of(one: &Finished<'_>) -> Self {
-        let (key, run_id) = (one.claimed.task.key(), one.claimed.run_id);
+        let (key, run_id) = (one.claimed.task.key(), one.claimed.run.id);
         Self { key, run_id, is_new: false, progress: None, failure: None }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::ingest::artifact::backlog;
 use crate::ingest::artifact::reports::REPORTS_AT_ONCE;
+use crate::ingest::artifact::stream_run::StreamRun;
 use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::model::stream::Stream;
+use crate::store::artifact::quality;
 use crate::store::artifact::queue::{self, ClaimLimit};
 use crate::store::artifact::task::Task;
-use crate::store::artifact::{journal, quality};
 use crate::store::{StoreError, control};
 
 /// A claim to make.
@@ -16,7 +17,7 @@ pub(super) struct Claim {
     /// How many tasks to claim of which streams; none where only pauses are looked up.
     pub(super) limits: Vec<ClaimLimit>,
     /// The runs of the pass so far.
-    pub(super) runs: BTreeMap<Stream, i64>,
+    pub(super) runs: BTreeMap<Stream, StreamRun>,
 }
 
 /// A claim that was made.
@@ -24,7 +25,7 @@ pub(super) struct Claimed<'a> {
     pub(super) limits: Vec<ClaimLimit>,
     pub(super) tasks: Vec<backlog::Claimed<'a>>,
     /// Runs opened for streams that had none.
-    pub(super) opened: Vec<(Stream, i64)>,
+    pub(super) opened: Vec<(Stream, StreamRun)>,
     /// Streams that an operator paused.
     pub(super) paused: Vec<Stream>,
 }
@@ -48,18 +49,18 @@ pub(super) async fn claim<'a>(
     let mut asked = Vec::new();
     for task in tasks {
         let Some(planned) = streams.iter().find(|planned| planned.stream == task.stream) else { continue };
-        let run_id = if let Some(run_id) = runs.get(&task.stream) {
-            *run_id
+        let run = if let Some(run) = runs.get(&task.stream) {
+            run.clone()
         } else {
-            let run_id = journal::start(pool, source.id, task.stream, now).await?;
-            runs.insert(task.stream, run_id);
-            claimed.opened.push((task.stream, run_id));
-            run_id
+            let run = StreamRun::open(poller, source, task.stream).await?;
+            runs.insert(task.stream, run.clone());
+            claimed.opened.push((task.stream, run.clone()));
+            run
         };
         let policy = &planned.policy;
         // a presence without a report is requested once in each round; a round begins when it is due
         asked.push(policy.per_participant.then_some(task.due_at));
-        claimed.tasks.push(backlog::Claimed { task, policy, run_id, reports: quality::MissingReports::default() });
+        claimed.tasks.push(backlog::Claimed { task, policy, run, reports: quality::MissingReports::default() });
     }
     let of_reports: Vec<(&Task, _)> =
         claimed.tasks.iter().zip(&asked).filter_map(|(one, before)| Some((&one.task, (*before)?))).collect();

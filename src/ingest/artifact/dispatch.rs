@@ -12,6 +12,7 @@ use crate::ingest::artifact::backlog::Backlog;
 use crate::ingest::artifact::batch::{self, Batch, Kept};
 use crate::ingest::artifact::claim_renewal::ClaimRenewal;
 use crate::ingest::artifact::claiming::{self, Claim};
+use crate::ingest::artifact::stream_run::StreamRun;
 use crate::ingest::artifact::summary::{PassFacts, StreamSummary};
 use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::ingest::report::{Ended, run_ended};
@@ -171,7 +172,7 @@ impl<'a> Pass<'a> {
             return None;
         }
         self.looked_at = Instant::now();
-        let runs = self.facts.iter().map(|(stream, facts)| (*stream, facts.run_id)).collect();
+        let runs = self.facts.iter().map(|(stream, facts)| (*stream, facts.run.clone())).collect();
         Some(Claim { limits, runs })
     }
 
@@ -198,8 +199,8 @@ impl<'a> Pass<'a> {
             Ok(claimed) => claimed,
             Err(error) => return self.fail(error),
         };
-        for (stream, run_id) in claimed.opened {
-            self.facts.insert(stream, PassFacts::of_run(run_id));
+        for (stream, run) in claimed.opened {
+            self.facts.insert(stream, PassFacts::of_run(run));
         }
         for one in &claimed.tasks {
             self.renewal.add(&one.task);
@@ -252,8 +253,8 @@ impl<'a> Pass<'a> {
 
     /// Opens the run of a stream.
     pub(super) async fn open(&mut self, stream: Stream) -> Result<(), StoreError> {
-        let run_id = journal::start(&self.poller.pool, self.source.id, stream, self.poller.clock.now()).await?;
-        self.facts.insert(stream, PassFacts::of_run(run_id));
+        let run = StreamRun::open(self.poller, self.source, stream).await?;
+        self.facts.insert(stream, PassFacts::of_run(run));
         Ok(())
     }
 
@@ -265,7 +266,8 @@ impl<'a> Pass<'a> {
         let mut summaries = Vec::new();
         for (stream, facts) in std::mem::take(&mut self.facts) {
             let owed = owed.iter().filter(|one| one.stream == stream).cloned().collect();
-            let summary = facts.conclude(stream, is_stopped, owed);
+            let missing_fields = facts.run.settle_fields(self.poller, self.source, stream).await?;
+            let summary = facts.conclude(stream, is_stopped, owed, &missing_fields);
             let of_run = PassProgress { run_id: summary.run_id, ..PassProgress::default() };
             let progress = self.progress.remove(&summary.run_id).unwrap_or(of_run);
             journal::finish(pool, &progress, &summary.outcome, now).await?;

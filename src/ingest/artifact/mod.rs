@@ -17,8 +17,10 @@ mod claim_renewal;
 mod attempt_outcome;
 mod participants;
 pub mod pass;
+mod refusals;
 mod reports;
 mod retry_schedule;
+mod stream_run;
 mod summary;
 mod worker;
 

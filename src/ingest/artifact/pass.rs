@@ -11,7 +11,7 @@ pub use crate::ingest::artifact::summary::StreamSummary;
 use crate::ingest::poller::{PlannedStream, Poller, Source};
 use crate::model::stream::Stream;
 use crate::store::StoreError;
-use crate::store::artifact::owed;
+use crate::store::artifact::{missing_field, owed};
 use crate::store::run::Verdict;
 
 /// Processes the due tasks of `streams`. Returns one summary for each stream that had any.
@@ -30,8 +30,8 @@ pub async fn run(
 }
 
 /// Runs passes until nothing is due, or until the provider or the service stops them. Retries failed tasks within
-/// the same call, seconds later. Returns one summary for each stream that had tasks to try or has overdue
-/// artifacts.
+/// the same call, seconds later. Returns one summary for each stream that had tasks to try, has overdue artifacts, or
+/// lacks a documented field.
 pub async fn run_all(
     poller: &Poller,
     source: &Source,
@@ -40,6 +40,7 @@ pub async fn run_all(
     let mut all: BTreeMap<Stream, StreamSummary> = BTreeMap::new();
     let names: Vec<Stream> = streams.iter().map(|planned| planned.stream).collect();
     owed::make_due(&poller.pool, source.id, &names, LEAST_TRIES, poller.clock.now()).await?;
+    missing_field::look_again_now(&poller.pool, source.id, &names, &source.dropped_fields, poller.clock.now()).await?;
     let mut streams = streams.to_vec();
     loop {
         let summaries = run(poller, source, &streams).await?;
@@ -58,9 +59,11 @@ pub async fn run_all(
             break;
         }
     }
-    for owed in owed::list(&poller.pool, source.id, &names).await? {
-        if let Entry::Vacant(unreported) = all.entry(owed.stream) {
-            unreported.insert(report_owed(poller, source, owed.stream).await?);
+    let owed = owed::list(&poller.pool, source.id, &names).await?.into_iter().map(|owed| owed.stream);
+    let lacking = missing_field::streams_lacking(&poller.pool, source.id, &names, &source.dropped_fields).await?;
+    for stream in owed.chain(lacking) {
+        if let Entry::Vacant(unreported) = all.entry(stream) {
+            unreported.insert(report(poller, source, stream).await?);
         }
     }
     Ok(all.into_values().collect())
@@ -78,10 +81,10 @@ async fn wait_for_quick_tries(poller: &Poller, source: &Source, streams: &[Plann
     }
 }
 
-/// Opens and ends a run as incomplete for a stream that still owes artifacts, none of which is due.
-async fn report_owed(poller: &Poller, source: &Source, stream: Stream) -> Result<StreamSummary, StoreError> {
+/// Opens and ends a run as incomplete for a stream that still owes artifacts or lacks a field, where none is due.
+async fn report(poller: &Poller, source: &Source, stream: Stream) -> Result<StreamSummary, StoreError> {
     let mut pass = Pass::new(poller, source, &[]);
     pass.open(stream).await?;
     let summaries = pass.finish().await?;
-    Ok(summaries.into_iter().next().unwrap_or_else(|| PassFacts::of_run(0).conclude(stream, false, Vec::new())))
+    Ok(summaries.into_iter().next().unwrap_or_else(|| PassFacts::default().conclude(stream, false, Vec::new(), &[])))
 }

@@ -5,6 +5,7 @@ use crate::ingest::artifact::attempt::Attempt;
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::ingest::artifact::gathered::Gathered;
 use crate::model::artifact::{Absence, Artifact, ArtifactAnswer, ArtifactPage};
+use crate::model::field::FieldPresence;
 use crate::model::quality::PeerReport;
 use crate::store::artifact::quality::MissingReports;
 
@@ -26,7 +27,8 @@ impl Attempt<'_> {
                 Ok(ArtifactAnswer::Content(page)) => gathered.add(*page),
                 Ok(ArtifactAnswer::Absent(_)) => {
                     let provider_participant_id = participant.clone();
-                    let none = PeerReport { provider_participant_id, quality: None, raw: Vec::new() };
+                    let (fields, raw) = (FieldPresence::default(), Vec::new());
+                    let none = PeerReport { provider_participant_id, quality: None, fields, raw };
                     gathered.add(ArtifactPage::of(Artifact::Quality(vec![none])));
                 }
                 // a report that cannot be fetched does not stop the others

@@ -15,6 +15,7 @@
 //! | absent (6), after the ages | seconds (2), then 24 h after the first | at once | two tries 24 h apart (8) |
 //! | a dead link, once made (7) | as a fault | at once | two tries 24 h apart, after the ages: `expired` |
 //! | well-formed and empty | as found; then 24 h after the first | no | two tries 24 h apart: `empty`, or as stored |
+//! | its end not shown (10) | at 2 h; then 24 h after the first | at once | two tries 24 h apart: `available` |
 //! | refused credential, request | 5 min, doubled to 1 h, later to 24 h | at once | 30 tries after the ages: `failed` |
 //! | no answer (9) | 30 s, or the stated instant | at once | never: it uses up no try |
 //!
@@ -28,12 +29,14 @@
 //! 7. From the age at which a found artifact is settled: the file should exist by then.
 //! 8. `expired`, `not_enabled` (if requested in time) or `empty`; `failed` for participants, which every session has.
 //! 9. The provider was not reached, or allows no calls now.
+//! 10. `no_length`: rows that end with their connection may lack any number of rows. A shorter file replaces none.
 //!
 //! Costs. A missing file of an old session costs four calls: three now and one a day later. For 2,000 old meetings with
 //! all three files deleted that is 24,000 calls, about two hours of 200 a minute. So once [`USUAL_ABSENCES`] sessions
 //! in a row have confirmed their absences in a pass, a further one gets no tries within seconds: two calls each, 12,000
-//! in all. An empty file of an old session costs one more call, a day later. A settled task is never requested again
-//! automatically. A fault costs ten tries. Pure functions: the present and chance are arguments.
+//! in all. An empty file of an old session costs one more call, a day later. A settled task is requested again only
+//! where its content lacks a field that is back. A fault costs ten tries. Pure functions: the present and chance are
+//! arguments.
 
 use std::time::Duration;
 
@@ -42,6 +45,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::connector::ArtifactPolicy;
 use crate::ingest::artifact::ages::next_age;
 use crate::ingest::artifact::attempt_outcome::{AttemptOutcome, Moment};
+use crate::ingest::artifact::refusals::after_refusal;
 use crate::model::artifact::{Absence, ArtifactState};
 use crate::model::stream::Stream;
 use crate::store::artifact::task::{Owed, Task, TaskDecision};
@@ -69,13 +73,6 @@ const CATCHING_UP: TimeDelta = TimeDelta::hours(1);
 /// Number of sessions in a row with confirmed absences, after which a further absence is assumed to be permanent.
 pub(super) const USUAL_ABSENCES: u32 = 20;
 
-/// The first wait after a refusal; it doubles with each further one.
-const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(5);
-/// Longest wait after a refusal while the provider still keeps the data,
-const LONGEST_REFUSED: TimeDelta = TimeDelta::hours(1);
-/// and the number of tries after which it is given up once the provider has deleted the data.
-const MOST_REFUSALS: i32 = 30;
-
 /// Decides the next state of the task.
 pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutcome, moment: Moment) -> TaskDecision {
     let by_age = next_age(task, policy, moment.now);
@@ -83,6 +80,7 @@ pub(super) fn decide(task: &Task, policy: &ArtifactPolicy, outcome: &AttemptOutc
     let has_content = matches!(task.state, ArtifactState::Available | ArtifactState::Empty);
     match outcome {
         AttemptOutcome::Found => Table::known(ArtifactState::Available, table.settles_at(), None),
+        AttemptOutcome::FoundOpen { is_same } => table.found_open(*is_same),
         // the round continues: it began when it was due
         AttemptOutcome::MoreToAsk => TaskDecision {
             state: task.state,
@@ -181,6 +179,21 @@ impl Table<'_> {
         TaskDecision { owed: agreed, ..Self::known(state, next, Some("no_content")) }
     }
 
+    /// The same file, read again a day later, was whole.
+    fn found_open(&self, is_same: bool) -> TaskDecision {
+        let mut owed = self.after("no_length", true);
+        if !is_same {
+            owed.agreed_since = Some(self.moment.now);
+        }
+        let next = self.confirm_at(&owed).map(|at| earlier(at, self.settles_at()));
+        let detail = "nothing shows that the file is whole: it has no stated length and ends with its connection";
+        let available = ArtifactState::Available;
+        match next {
+            Some(_) => Self::unread("no_length", Some(detail), owed, next, (Some(available), available)),
+            None => Self::known(available, None, None),
+        }
+    }
+
     fn lasting(&self, reason: &str, detail: &str, stored: Option<ArtifactState>) -> TaskDecision {
         let owed = self.after(reason, true);
         let next = self.by_age.or_else(|| self.confirm_at(&owed));
@@ -259,23 +272,6 @@ impl Table<'_> {
 
 fn earlier(one: DateTime<Utc>, other: Option<DateTime<Utc>>) -> DateTime<Utc> {
     other.map_or(one, |other| other.min(one))
-}
-
-/// Returns when to retry after a refusal, counted from `from`. It waits longer than other tasks, so that one
-/// session that is always refused is not always next, but never so long that the data is lost meanwhile. A
-/// credential may be wrong for weeks, so this gives up late.
-fn after_refusal(task: &Task, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let doublings = u32::try_from(task.attempts.clamp(1, 16) - 1).unwrap_or_default();
-    let wait = AFTER_REFUSAL * 2_i32.saturating_pow(doublings);
-    match task.expires_at {
-        Some(expires_at) if expires_at <= from && task.attempts >= MOST_REFUSALS => None,
-        Some(expires_at) if expires_at <= from => Some(from + wait.min(A_DAY)),
-        Some(expires_at) => {
-            let half_way = ((expires_at - from) / 2).max(TimeDelta::minutes(1));
-            Some(from + wait.min(LONGEST_REFUSED).min(half_way))
-        }
-        None => Some(from + wait.min(LONGEST_REFUSED)),
-    }
 }
 
 /// Returns what an absence means once the provider has deleted its data.

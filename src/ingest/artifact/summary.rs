@@ -3,10 +3,12 @@
 use crate::connector::error::PullError;
 use crate::ingest::artifact::attempt::Tried;
 use crate::ingest::artifact::retry_schedule::USUAL_ABSENCES;
+use crate::ingest::artifact::stream_run::StreamRun;
 use crate::ingest::verdict::{Halt, RunFacts, judge};
 use crate::model::stream::Stream;
 use crate::model::verdict::{RunOutcome, Verdict};
 use crate::store::artifact::owed::OwedTasks;
+use crate::store::field_presence::MissingField;
 
 /// Refusals in a row after which the whole stream counts as refused, and not only a session.
 const MOST_REFUSALS: u32 = 3;
@@ -14,8 +16,8 @@ const MOST_REFUSALS: u32 = 3;
 /// The facts about a pass over one stream so far.
 #[derive(Debug, Default)]
 pub(super) struct PassFacts {
-    /// Its run in the journal.
-    pub(super) run_id: i64,
+    /// Its run.
+    pub(super) run: StreamRun,
     /// Tasks tried.
     tried: u64,
     /// Tasks that stored something new.
@@ -40,8 +42,8 @@ pub(super) struct PassFacts {
 
 impl PassFacts {
     /// Begins a pass without tries.
-    pub(super) fn of_run(run_id: i64) -> Self {
-        Self { run_id, ..Self::default() }
+    pub(super) fn of_run(run: StreamRun) -> Self {
+        Self { run, ..Self::default() }
     }
 
     /// Counts one try.
@@ -98,13 +100,20 @@ impl PassFacts {
         self.halt.is_some()
     }
 
-    /// Ends the pass; `owed` is what the stream owes now.
-    pub(super) fn conclude(self, stream: Stream, is_stopped: bool, owed: Vec<OwedTasks>) -> StreamSummary {
+    /// Ends the pass; `owed` is what the stream owes now, and `missing_fields` are those that its records lack.
+    pub(super) fn conclude(
+        self,
+        stream: Stream,
+        is_stopped: bool,
+        owed: Vec<OwedTasks>,
+        missing_fields: &[MissingField],
+    ) -> StreamSummary {
         let all_refused = self.refusal.filter(|_| self.refused == self.tried);
         let halt = self.halt.or(all_refused).map(Halt::Pull).or(is_stopped.then_some(Halt::Cancelled));
         let failure = self.failure.as_ref();
-        let outcome = judge(&RunFacts { halt: halt.as_ref(), owed: &owed, failure, ..RunFacts::default() });
-        let Self { run_id, tried, brought, rejected, failed, .. } = self;
+        let facts = RunFacts { halt: halt.as_ref(), owed: &owed, failure, missing_fields, ..RunFacts::default() };
+        let outcome = judge(&facts);
+        let Self { run: StreamRun { id: run_id, .. }, tried, brought, rejected, failed, .. } = self;
         StreamSummary { stream, run_id, outcome, tried, brought, rejected, failed, owed }
     }
 }

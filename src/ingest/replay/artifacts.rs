@@ -14,9 +14,10 @@ use crate::model::artifact::{Artifact, ArtifactPage, ArtifactRequest, ArtifactSt
 use crate::model::id::ProviderRecordId;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
-use crate::store::StoreError;
 use crate::store::artifact::content::SaveContext;
 use crate::store::artifact::rebuild::{self, Made, Part, People, Rebuilt, StoredArtifact};
+use crate::store::field_presence::FieldBook;
+use crate::store::{StoreError, StreamKey};
 
 /// Artifacts listed at once.
 const CHUNK: i64 = 500;
@@ -100,7 +101,9 @@ pub(super) async fn make(
     stored: StoredArtifact,
     taken_in: Option<&Part>,
 ) -> Result<Making, Trouble> {
-    let work = Work { poller, source, stored, taken_in };
+    let stream_key = StreamKey { source_id: source.id, stream: stored.task.stream };
+    let fields = &FieldBook::load(&poller.pool, stream_key, &source.dropped_fields).await?;
+    let work = Work { poller, source, stored, taken_in, fields };
     match work.stored.task.stream {
         Stream::Participants => work.participants().await,
         Stream::Quality => work.reports().await,
@@ -113,6 +116,8 @@ struct Work<'a> {
     source: &'a Source,
     stored: StoredArtifact,
     taken_in: Option<&'a Part>,
+    /// The usual fields of the stream's records.
+    fields: &'a FieldBook,
 }
 
 impl Work<'_> {
@@ -206,6 +211,7 @@ impl Work<'_> {
             run_id: parts.last().map_or(0, |part| part.run_id),
             source_slug: &self.source.pseudonym_slug,
             person_key: &self.poller.person_key,
+            fields: self.fields,
             now: at,
         };
         let state = match task.state {

@@ -32,11 +32,8 @@ static EXTENSION: ExtensionTable = ExtensionTable {
 const FIELDS: [&str; 7] = ["api_key_type", "avatar_id", "created_at", "duration", "session_id", "status", "voice_name"];
 
 /// The fields that metrics depend on.
-static WATCHED: [WatchedField; 3] = [
-    WatchedField::of_session("/status"),
-    WatchedField::of_session("/avatar_id"),
-    WatchedField::of_session("/duration"),
-];
+static WATCHED: [WatchedField; 3] =
+    [WatchedField::of_record("/status"), WatchedField::of_record("/avatar_id"), WatchedField::of_record("/duration")];
 
 /// Reads one record as of `now`; `is_partial` where it comes from the list of active sessions.
 pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, drift: &DriftItems) -> Result<Session, Reject> {

@@ -67,7 +67,7 @@ pub(super) fn read(
         Stream::Transcript => return read_file(FileKind::Transcript, bytes, request),
         Stream::Summary => return read_file(FileKind::Summary, bytes, request),
         Stream::Participants => {
-            let (list, rejects) = match participant::participant(&text, &drift) {
+            let (list, rejects) = match participant::participant(&text, request.session.ended_at.is_some(), &drift) {
                 Ok(participant) => (vec![participant], Vec::new()),
                 Err(reject) => (Vec::new(), vec![reject]),
             };
@@ -120,7 +120,7 @@ pub(super) async fn participants(
     let (mut participants, mut rejects) = (Vec::new(), Vec::new());
     for raw in listing.records {
         let drift = DriftItems::default();
-        match participant::participant(raw.get(), &drift) {
+        match participant::participant(raw.get(), request.session.ended_at.is_some(), &drift) {
             Ok(participant) => participants.push(participant),
             Err(reject) => rejects.push(reject),
         }
@@ -155,14 +155,15 @@ pub(super) async fn file(
             Ok(link) => link,
             Err(absence) => return Ok(ArtifactAnswer::Absent(absence)),
         };
-        let bytes = match downloads.fetch(&link, kind.name()).await {
-            Ok(download) => download.body,
+        let download = match downloads.fetch(&link, kind.name()).await {
+            Ok(download) => download,
             Err(error) if error.kind == PullErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let read = read_file(kind, &bytes, request)?;
+        let read = read_file(kind, &download.body, request)?;
         return Ok(read.map_or(ArtifactAnswer::Absent(Absence::ZeroBytes), |page| {
-            ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(bytes), ..page }))
+            let is_end_open = page.is_end_open && !download.is_end_shown;
+            ArtifactAnswer::Content(Box::new(ArtifactPage { raw: Some(download.body), is_end_open, ..page }))
         }));
     }
     Ok(ArtifactAnswer::Absent(Absence::LinkDead))

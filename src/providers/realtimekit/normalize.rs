@@ -62,14 +62,14 @@ const FIELDS: [&str; 27] = [
 
 /// The fields that metrics depend on. Those of the end are expected in ended sessions.
 static WATCHED: [WatchedField; 8] = [
-    WatchedField::of_session("/status"),
-    WatchedField::of_session("/type"),
-    WatchedField::of_session("/associated_id"),
-    WatchedField::of_session("/updated_at"),
-    WatchedField::of_session("/started_at"),
-    WatchedField::of_session("/ended_at"),
-    WatchedField::of_session("/minutes_consumed"),
-    WatchedField::of_session("/max_concurrent_participants"),
+    WatchedField::of_record("/status"),
+    WatchedField::of_record("/type"),
+    WatchedField::of_record("/associated_id"),
+    WatchedField::of_record("/updated_at"),
+    WatchedField::of_record("/started_at"),
+    WatchedField::of_record("/ended_at"),
+    WatchedField::of_record("/minutes_consumed"),
+    WatchedField::of_record("/max_concurrent_participants"),
 ];
 
 /// Reads one record.

@@ -8,6 +8,7 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::connector::record::{DriftItems, Fields};
+use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::page::Reject;
 use crate::model::participant::Participant;
 
@@ -34,8 +35,19 @@ pub(super) const FIELDS: [&str; 15] = [
     "user_id",
 ];
 
-/// Reads one record.
-pub(super) fn participant(raw: &str, drift: &DriftItems) -> Result<Participant, Reject> {
+/// The fields that metrics depend on.
+static WATCHED: [WatchedField; 7] = [
+    WatchedField::of_record("/custom_participant_id"),
+    WatchedField::of_record("/display_name"),
+    WatchedField::of_record("/duration"),
+    WatchedField::of_record("/joined_at"),
+    WatchedField::of_record("/left_at"),
+    WatchedField::of_record("/preset_name"),
+    WatchedField::of_record("/user_id"),
+];
+
+/// Reads one record of a session that `has_ended` or runs.
+pub(super) fn participant(raw: &str, has_ended: bool, drift: &DriftItems) -> Result<Participant, Reject> {
     let fields = Fields::open(raw, drift)?;
     fields.expect(&FIELDS);
     let provider_participant_id = fields.required_id("id")?;
@@ -48,6 +60,17 @@ pub(super) fn participant(raw: &str, drift: &DriftItems) -> Result<Participant, 
         }
         !is_before
     });
+    // A present participant is not measured yet: this zero is no duration.
+    let duration_ms = duration_ms(&fields, drift).filter(|ms| *ms > 0 || left_at.is_some());
+    let found = [
+        Some(fields.has("custom_participant_id")),
+        Some(fields.has("display_name")),
+        has_ended.then_some(duration_ms.is_some()),
+        Some(joined_at.is_some()),
+        has_ended.then_some(left_at.is_some()),
+        Some(fields.has("preset_name")),
+        Some(fields.has("user_id")),
+    ];
     Ok(Participant {
         provider_participant_id,
         provider_user_id: fields.text("user_id"),
@@ -56,10 +79,10 @@ pub(super) fn participant(raw: &str, drift: &DriftItems) -> Result<Participant, 
         preset_name: fields.text("preset_name"),
         joined_at,
         left_at,
-        // A present participant is not measured yet: this zero is no duration.
-        duration_ms: duration_ms(&fields, drift).filter(|ms| *ms > 0 || left_at.is_some()),
+        duration_ms,
         created_at: instant("created_at"),
         provider_updated_at: instant("updated_at"),
+        fields: FieldPresence::of(&WATCHED, &found),
         raw: raw.as_bytes().to_vec(),
     })
 }
@@ -67,7 +90,7 @@ pub(super) fn participant(raw: &str, drift: &DriftItems) -> Result<Participant, 
 /// Reads an instant. Some have a stray quote at their end, which is dropped and counted.
 fn instant(fields: &Fields<'_>, name: &str, drift: &DriftItems) -> Option<DateTime<Utc>> {
     let at = fields.instant(name)?;
-    if fields.text(name).is_some_and(|text| text.contains('"')) {
+    if fields.instant_text(name).is_some_and(|text| text.contains('"') && !text.starts_with('{')) {
         drift.count("stray_quote", &format!("/{name}"), "");
     }
     Some(at)

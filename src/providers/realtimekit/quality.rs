@@ -7,13 +7,42 @@
 use rust_decimal::Decimal;
 
 use crate::connector::record::{DriftItems, Fields};
+use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
 use crate::model::quality::{MediaQuality, PeerQuality, PeerReport};
 use crate::providers::realtimekit::participant::FIELDS;
 
+/// The fields that metrics depend on, in the order in which [`presence`] fills them in.
+static WATCHED: [WatchedField; 22] = [
+    WatchedField::of_record("/peer_report"),
+    WatchedField::of_record("/peer_report/quality"),
+    WatchedField::of_record("/peer_report/quality/audio_producer_cumulative"),
+    WatchedField::of_record("/peer_report/quality/audio_producer_cumulative/quality_mos/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_producer_cumulative/packet_loss/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_producer_cumulative/rtt/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_producer_cumulative/frame_per_second/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_consumer_cumulative"),
+    WatchedField::of_record("/peer_report/quality/audio_consumer_cumulative/quality_mos/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_consumer_cumulative/packet_loss/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_consumer_cumulative/rtt/avg"),
+    WatchedField::of_record("/peer_report/quality/audio_consumer_cumulative/frame_per_second/avg"),
+    WatchedField::of_record("/peer_report/quality/video_producer_cumulative"),
+    WatchedField::of_record("/peer_report/quality/video_producer_cumulative/quality_mos/avg"),
+    WatchedField::of_record("/peer_report/quality/video_producer_cumulative/packet_loss/avg"),
+    WatchedField::of_record("/peer_report/quality/video_producer_cumulative/rtt/avg"),
+    WatchedField::of_record("/peer_report/quality/video_producer_cumulative/frame_per_second/avg"),
+    WatchedField::of_record("/peer_report/quality/video_consumer_cumulative"),
+    WatchedField::of_record("/peer_report/quality/video_consumer_cumulative/quality_mos/avg"),
+    WatchedField::of_record("/peer_report/quality/video_consumer_cumulative/packet_loss/avg"),
+    WatchedField::of_record("/peer_report/quality/video_consumer_cumulative/rtt/avg"),
+    WatchedField::of_record("/peer_report/quality/video_consumer_cumulative/frame_per_second/avg"),
+];
+
 /// Reads the record of the report on `peer`. Without any value there are no statistics.
 pub(super) fn report(peer: &ProviderRecordId, record: String, drift: &DriftItems) -> PeerReport {
+    let mut found = [None; WATCHED.len()];
     let quality = Fields::open(&record, drift).ok().and_then(|fields| {
+        found[0] = Some(fields.has("peer_report"));
         fields.expect(&FIELDS);
         if fields.text("id").is_some_and(|id| id != peer.as_str()) {
             // Versions of the API differ in whose id this is; the requested one counts.
@@ -22,9 +51,38 @@ pub(super) fn report(peer: &ProviderRecordId, record: String, drift: &DriftItems
         let report = fields.object("peer_report")?;
         // surroundings and single samples have some 500 further fields, which are not used
         report.expect(&["metadata", "quality"]);
-        quality(&report, drift)
+        let quality = quality(&report, drift);
+        // a presence that was not measured has an empty report
+        if !report.is_empty() {
+            found[1] = Some(quality.is_some());
+            let of_media =
+                presence(report.object("quality").as_ref(), quality.as_ref().unwrap_or(&PeerQuality::default()));
+            found[2..].copy_from_slice(&of_media);
+        }
+        quality
     });
-    PeerReport { provider_participant_id: peer.clone(), quality, raw: record.into_bytes() }
+    let fields = FieldPresence::of(&WATCHED, &found);
+    PeerReport { provider_participant_id: peer.clone(), quality, fields, raw: record.into_bytes() }
+}
+
+/// Returns which fields of the media a report has. A medium is expected where it was sampled, and its values where it
+/// is there: who only listens sends nothing.
+fn presence(figures: Option<&Fields<'_>>, read: &PeerQuality) -> Vec<Option<bool>> {
+    let is_sampled = |name| figures.is_some_and(|figures| figures.list(name).is_some_and(|list| !list.is_empty()));
+    let has = |name| figures.is_some_and(|figures| figures.has(name));
+    let medium = |samples, name, of: &MediaQuality| {
+        let is_there = has(name);
+        let value = |number: Option<Decimal>| is_there.then_some(number.is_some());
+        let medium = (is_there || is_sampled(samples)).then_some(is_there);
+        [medium, value(of.mos_avg), value(of.packet_loss_avg), value(of.rtt_ms_avg), value(of.fps_avg)]
+    };
+    let of_media = [
+        medium("audio_producer", "audio_producer_cumulative", &read.audio_out),
+        medium("audio_consumer", "audio_consumer_cumulative", &read.audio_in),
+        medium("video_producer", "video_producer_cumulative", &read.video_out),
+        medium("video_consumer", "video_consumer_cumulative", &read.video_in),
+    ];
+    of_media.concat()
 }
 
 fn quality(report: &Fields<'_>, drift: &DriftItems) -> Option<PeerQuality> {

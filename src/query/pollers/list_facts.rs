@@ -99,7 +99,7 @@ impl Facts {
             _ if self.has_failed() => match self.last_error_class.as_deref() {
                 Some("auth_failed") => PollerState::AuthFailed,
                 Some("config_error" | "not_found" | "same_account") => PollerState::ConfigError,
-                Some("incomplete" | "schema_drift") => PollerState::Incomplete,
+                Some("incomplete" | "schema_drift" | "empty_list") => PollerState::Incomplete,
                 _ => PollerState::BackingOff,
             },
             _ if self.incomplete_count > 0 => PollerState::Incomplete,

@@ -1,6 +1,6 @@
 //! An artifact as it is passed on to be saved, its hash, and its raw records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,8 +10,9 @@ use crate::model::id::{ProviderRecordId, SourceId};
 use crate::model::person::PersonKey;
 use crate::model::session::MAPPING_VERSION;
 use crate::store::StoreError;
-use crate::store::artifact::task::{Task, TaskDecision};
+use crate::store::artifact::task::{ClaimKey, Task, TaskDecision};
 use crate::store::erasure::tombstone::Pseudonyms;
+use crate::store::field_presence::FieldBook;
 use crate::store::raw::{self, Origin, RawRecord};
 
 /// Context of saving an artifact.
@@ -25,6 +26,8 @@ pub struct SaveContext<'a> {
     pub source_slug: &'a str,
     /// Key that turns people into pseudonyms.
     pub person_key: &'a PersonKey,
+    /// The usual fields of the stream's records, and the counts of the pass.
+    pub fields: &'a FieldBook,
     /// The present.
     pub now: DateTime<Utc>,
 }
@@ -60,6 +63,45 @@ pub(super) fn hash(content: &ArtifactPage, task: &Task) -> raw::Hash {
     }
     parts.extend(content.rejects.iter().map(|reject| &reject.raw[..]));
     raw::hash(&parts)
+}
+
+/// Whether this is the content that the task has stored.
+pub fn is_stored(content: &ArtifactPage, task: &Task) -> bool {
+    task.content_hash.as_deref() == Some(&hash(content, task)[..])
+}
+
+/// Returns the longest stored file of each task whose new file may be cut: a shorter one must not replace it.
+pub(super) async fn longest_files(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    members: &[Member<'_>],
+) -> Result<HashMap<ClaimKey, usize>, StoreError> {
+    let open = members.iter().filter(|member| member.content.is_some_and(|content| content.is_end_open));
+    let tasks: Vec<&Task> = open.map(|member| member.context.task).filter(|task| task.has_content()).collect();
+    if tasks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        r#"select k.provider_session_id as "session!", k.stream, max(length(k.body)) as "length!"
+             from unnest($2::text[], $3::text[]) stored(session, stream)
+             join ingest.raw_records k on k.provider_session_id = stored.session and k.stream = stored.stream
+            where k.source_id = $1 and k.erased_at is null
+            group by k.provider_session_id, k.stream"#,
+        source_id.0,
+        &tasks.iter().map(|task| task.session.provider_session_id.as_str()).collect::<Vec<_>>() as &[&str],
+        &tasks.iter().map(|task| task.stream.as_str()).collect::<Vec<_>>() as &[&str],
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("reading how long stored files are"))?;
+    let of = |task: &Task| {
+        let is_its = |session: &str, stream: &str| {
+            session == task.session.provider_session_id.as_str() && stream == task.stream.as_str()
+        };
+        let row = rows.iter().find(|row| is_its(&row.session, &row.stream))?;
+        Some((task.key(), usize::try_from(row.length).ok()?))
+    };
+    Ok(tasks.into_iter().filter_map(of).collect())
 }
 
 /// The records of one artifact.

@@ -14,6 +14,7 @@
 pub mod content;
 pub mod enqueue;
 pub mod journal;
+pub mod missing_field;
 pub mod owed;
 mod participant;
 mod presence;

@@ -59,7 +59,7 @@ pub async fn make_due(
     sqlx::query!(
         "update ingest.artifact_tasks set next_try_at = $4
           where source_id = $1 and stream = any($2) and owed_since is not null and tries < $3 and next_try_at > $4
-            and reason <> all ('{not_found,no_link,link_dead,zero_bytes,rate_limited}')
+            and reason <> all ('{not_found,no_link,link_dead,zero_bytes,no_length,rate_limited}')
             and (claimed_until is null or claimed_until <= now())",
         source_id.0,
         &names(streams) as &[&str],

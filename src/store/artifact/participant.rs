@@ -1,6 +1,7 @@
 //! Participants of sessions, the people behind them, and the counters of the sessions.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -15,7 +16,7 @@ use crate::store::{StoreError, person};
 /// Found participants of one session.
 pub(super) struct ParticipantList<'a> {
     pub(super) context: SaveContext<'a>,
-    pub(super) list: &'a [Participant],
+    pub(super) list: Cow<'a, [Participant]>,
     /// Whether the list is whole: stored participants not in it are no longer listed and are deleted.
     pub(super) is_whole: bool,
     people: Vec<Option<String>>,
@@ -26,7 +27,8 @@ pub(super) struct ParticipantList<'a> {
 impl<'a> ParticipantList<'a> {
     pub(super) fn new(context: SaveContext<'a>, list: &'a [Participant], is_whole: bool) -> Self {
         let id = |one: &Participant| Some(context.person_key.person_id(context.source_slug, &one.person()?));
-        Self { context, list, is_whole, people: list.iter().map(id).collect(), erased_names: Vec::new() }
+        let people = list.iter().map(id).collect();
+        Self { context, list: Cow::Borrowed(list), is_whole, people, erased_names: Vec::new() }
     }
 
     /// Returns the pseudonyms of the people.
@@ -50,6 +52,55 @@ impl<'a> ParticipantList<'a> {
         let known = self.list.iter().zip(&self.people);
         known.filter_map(|(one, id)| Some((id.as_deref()?, one.person()?.identity_kind)))
     }
+}
+
+/// Fills in the stored values of participants that lack a usual field: its absence blanks nothing.
+pub(super) async fn fill_in(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    lists: &mut [ParticipantList<'_>],
+) -> Result<(), StoreError> {
+    let lacks = |list: &ParticipantList<'_>, one: &Participant| list.context.fields.lacks(&one.fields, false);
+    let mut lacking: Vec<&mut ParticipantList<'_>> =
+        lists.iter_mut().filter(|list| list.context.task.has_content()).collect();
+    lacking.retain(|list| list.list.iter().any(|one| lacks(list, one)));
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query!(
+        r#"select session_id, provider_participant_id, provider_user_id, person_id, preset_name, custom_participant_id,
+                  display_name, joined_at as "joined_at: DateTime<Utc>", left_at as "left_at: DateTime<Utc>",
+                  duration_ms, provider_updated_at as "provider_updated_at: DateTime<Utc>"
+             from core.participants where source_id = $1 and session_id = any($2)"#,
+        source_id.0,
+        &lacking.iter().map(|list| list.context.task.session_id).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(StoreError::doing("reading participants"))?;
+    let stored: HashMap<_, _> =
+        rows.iter().map(|row| ((row.session_id, row.provider_participant_id.as_str()), row)).collect();
+    for list in lacking {
+        let context = list.context;
+        for (place, person) in list.people.iter_mut().enumerate() {
+            let one = &list.list[place];
+            let key = (context.task.session_id, one.provider_participant_id.as_str());
+            let row = stored.get(&key).copied().filter(|_| context.fields.lacks(&one.fields, false));
+            let Some(row) = row else { continue };
+            let one = &mut list.list.to_mut()[place];
+            one.provider_user_id = one.provider_user_id.take().or_else(|| row.provider_user_id.clone());
+            one.preset_name = one.preset_name.take().or_else(|| row.preset_name.clone());
+            one.custom_participant_id = one.custom_participant_id.take().or_else(|| row.custom_participant_id.clone());
+            one.display_name = one.display_name.take().or_else(|| row.display_name.clone());
+            one.joined_at = one.joined_at.or(row.joined_at);
+            one.left_at = one.left_at.or(row.left_at);
+            one.duration_ms = one.duration_ms.or(row.duration_ms);
+            one.provider_updated_at = one.provider_updated_at.or(row.provider_updated_at);
+            let known = one.person().map(|person| context.person_key.person_id(context.source_slug, &person));
+            *person = known.or_else(|| row.person_id.clone());
+        }
+    }
+    Ok(())
 }
 
 /// Writes the participants of sessions of one source; returns the people whose first visit is another one now.
@@ -138,7 +189,7 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, lists: &[Participant
     fn column<'a, T>(list: &[&'a Participant], of: impl Fn(&'a Participant) -> T) -> Vec<T> {
         list.iter().map(|one| of(one)).collect()
     }
-    let list: Vec<&Participant> = lists.iter().flat_map(|one| one.list).collect();
+    let list: Vec<&Participant> = lists.iter().flat_map(|one| one.list.iter()).collect();
     let list = &list[..];
     let sessions = lists.iter().flat_map(|one| one.list.iter().map(|_| one.context.task.session_id));
     let people: Vec<Option<&str>> = lists.iter().flat_map(|one| &one.people).map(Option::as_deref).collect();
@@ -172,7 +223,7 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, lists: &[Participant
         &column(list, |one| one.left_at) as &[Option<DateTime<Utc>>],
         &column(list, |one| one.duration_ms) as &[Option<i64>],
         &column(list, |one| one.provider_updated_at) as &[Option<DateTime<Utc>>],
-        &lists.iter().flat_map(|one| rejoins(one.list, &one.people)).collect::<Vec<bool>>(),
+        &lists.iter().flat_map(|one| rejoins(&one.list, &one.people)).collect::<Vec<bool>>(),
     )
     .execute(tx)
     .await
@@ -182,7 +233,7 @@ async fn upsert(tx: &mut PgConnection, source_id: SourceId, lists: &[Participant
 
 async fn count(tx: &mut PgConnection, source_id: SourceId, lists: &[ParticipantList<'_>]) -> Result<(), StoreError> {
     let counted: Vec<Participation> =
-        lists.iter().map(|one| Participation::of(one.list, &one.people, &one.context.task.session)).collect();
+        lists.iter().map(|one| Participation::of(&one.list, &one.people, &one.context.task.session)).collect();
     let number = |of: fn(&Participation) -> i32| counted.iter().map(of).collect::<Vec<i32>>();
     sqlx::query!(
         "insert into core.session_participation as p (source_id, session_id, participant_count, person_count,

@@ -140,6 +140,7 @@ pub(super) fn rejoins(list: &[Participant], people: &[Option<String>]) -> Vec<bo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::field::FieldPresence;
     use crate::model::id::ProviderRecordId;
 
     fn at(minute: u32) -> DateTime<Utc> {
@@ -158,6 +159,7 @@ mod tests {
             duration_ms: left.map(|left| i64::from(left - joined) * 60_000),
             created_at: None,
             provider_updated_at: None,
+            fields: FieldPresence::default(),
             raw: Vec::new(),
         }
     }

@@ -94,7 +94,7 @@ pub(super) async fn upsert(
         &contexts.iter().map(|context| context.task.session_id).collect::<Vec<_>>(),
         &contexts.iter().map(|context| context.now).collect::<Vec<_>>(),
         &reports.iter().map(|report| report.provider_participant_id.as_str()).collect::<Vec<_>>() as &[&str],
-        &reports.iter().map(|report| report.quality.is_some()).collect::<Vec<bool>>(),
+        &contexts.iter().zip(&reports).map(|(context, report)| is_whole(context, report)).collect::<Vec<bool>>(),
         &of.any(|q| q.is_mobile) as &[Option<bool>],
         &of.any(|q| q.used_turn) as &[Option<bool>],
         &of.any(|q| q.country_code.as_deref()) as &[Option<&str>],
@@ -141,6 +141,11 @@ pub(super) async fn upsert(
     .await
     .map_err(StoreError::doing("writing quality reports"))?;
     Ok(written.rows_affected())
+}
+
+/// Whether a report has what reports usually have. Another one is stored, and requested again.
+fn is_whole(context: &SaveContext<'_>, report: &PeerReport) -> bool {
+    report.quality.is_some() && !context.fields.lacks(&report.fields, false)
 }
 
 /// The reports as columns of a statement.

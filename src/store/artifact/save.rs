@@ -3,21 +3,23 @@
 //! A try whose claim is lost is left out. Where the database refuses a value, nothing is saved, and the caller saves
 //! the tries one by one, so that one bad artifact never costs another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
-use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::artifact::{Artifact, ArtifactPage, ArtifactState};
 use crate::model::id::SourceId;
 use crate::model::message::SessionStats;
 use crate::model::page::Reject;
 use crate::model::stream::Stream;
+use crate::model::verdict::SCHEMA_DRIFT;
 use crate::store::artifact::content::{self, Member, Records, SaveContext};
 use crate::store::artifact::journal::{self, PassProgress};
 use crate::store::artifact::participant::{self, ParticipantList};
 use crate::store::artifact::settle::{self, Settled};
-use crate::store::artifact::task::{Task, TaskDecision};
+use crate::store::artifact::task::{ClaimKey, Task, TaskDecision};
 use crate::store::artifact::{quality, speaker, transcript};
 use crate::store::data_version::{self, Changed};
 use crate::store::erasure::redact::redact;
@@ -52,6 +54,8 @@ struct Held<'a> {
     context: SaveContext<'a>,
     /// The content to store, where it differs from the stored one.
     fresh: Option<(&'a ArtifactPage, Hash)>,
+    /// Whether the stored content stays, because the found one lacks a usual field.
+    is_protected: bool,
     outcome: SaveOutcome,
 }
 
@@ -68,10 +72,14 @@ pub async fn save_all(
     let mut tx = pool.begin_with(BEGIN).await.map_err(&failed)?;
     let contexts: Vec<SaveContext<'_>> = members.iter().map(|member| member.context).collect();
     let stored = settle::hold(&mut tx, source_id, &contexts).await?;
-    let as_stored = |task: &Task| Some(Task { content_hash: stored.get(&task.key())?.clone(), ..task.clone() });
-    let tasks: Vec<Option<Task>> = members.iter().map(|member| as_stored(member.context.task)).collect();
+    let as_stored = |task: &Task| {
+        let (hash, at) = stored.get(&task.key())?;
+        Some((Task { content_hash: hash.clone(), ..task.clone() }, *at))
+    };
+    let tasks: Vec<Option<(Task, _)>> = members.iter().map(|member| as_stored(member.context.task)).collect();
+    let longest = content::longest_files(&mut tx, source_id, members).await?;
     let held: Vec<Option<Held<'_>>> =
-        members.iter().zip(&tasks).map(|(member, task)| Some(compare(member, task.as_ref()?))).collect();
+        members.iter().zip(&tasks).map(|(member, task)| Some(compare(member, task.as_ref()?, &longest))).collect();
     let ours: Vec<&Held<'_>> = held.iter().flatten().collect();
     let fresh: Vec<(SaveContext<'_>, &ArtifactPage)> =
         ours.iter().filter_map(|one| Some((one.context, one.fresh?.0))).collect();
@@ -86,22 +94,34 @@ pub async fn save_all(
     failpoint::reach("artifact.before_commit");
     tx.commit().await.map_err(&failed)?;
     failpoint::reach("artifact.after_commit");
+    for one in held.iter().flatten().filter(|one| one.is_news()) {
+        one.context.fields.count(one.member.content.into_iter().flat_map(ArtifactPage::presences));
+    }
     let lost = (Saved::ClaimLost, Progress::default());
     Ok(held.into_iter().map(|one| one.map_or(lost, |one| one.outcome)).collect())
 }
 
 /// Compares the found content with the stored one, by hash.
-fn compare<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
+fn compare<'a>(
+    member: &'a Member<'a>,
+    (task, stored_at): &'a (Task, Option<DateTime<Utc>>),
+    longest: &HashMap<ClaimKey, usize>,
+) -> Held<'a> {
     let context = SaveContext { task, ..member.context };
-    let Some(content) = member.content else {
-        return Held { member, context, fresh: None, outcome: (Saved::Unchanged, Progress::default()) };
-    };
+    let held = |fresh, outcome| Held { member, context, fresh, is_protected: false, outcome };
+    let Some(content) = member.content else { return held(None, (Saved::Unchanged, Progress::default())) };
     let hash = content::hash(content, task);
     let stored = task.content_hash.as_deref();
     // reports arrive in parts, so there is no whole to compare
     if task.stream != Stream::Quality && stored == Some(&hash[..]) {
-        let progress = Progress { unchanged_count: 1, ..Progress::default() };
-        return Held { member, context, fresh: None, outcome: (Saved::Unchanged, progress) };
+        return held(None, (Saved::Unchanged, UNCHANGED));
+    }
+    if task.state == ArtifactState::Available && context.fields.protects(*stored_at, &content.fields) {
+        return Held { is_protected: true, ..held(None, (Saved::Unchanged, UNCHANGED)) };
+    }
+    let length = content.raw.as_ref().map_or(0, Vec::len);
+    if content.is_end_open && longest.get(&task.key()).is_some_and(|longest| length < *longest) {
+        return held(None, (Saved::Unchanged, UNCHANGED));
     }
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let progress = Progress {
@@ -111,14 +131,24 @@ fn compare<'a>(member: &'a Member<'a>, task: &'a Task) -> Held<'a> {
         updated_count: i64::from(stored.is_some()),
         unchanged_count: 0,
     };
-    Held { member, context, fresh: Some((content, hash)), outcome: (Saved::Written, progress) }
+    held(Some((content, hash)), (Saved::Written, progress))
 }
 
+/// What an artifact adds that is stored unchanged.
+const UNCHANGED: Progress =
+    Progress { record_count: 0, inserted_count: 0, updated_count: 0, unchanged_count: 1, rejected_count: 0 };
+
 impl Held<'_> {
+    /// Whether the content is new or changed.
+    fn is_news(&self) -> bool {
+        self.fresh.is_some() || self.is_protected
+    }
+
     fn settled(&self) -> Settled<'_> {
         Settled {
             context: self.context,
             decision: self.member.decision,
+            reason: if self.is_protected { Some(SCHEMA_DRIFT) } else { self.member.decision.reason.as_deref() },
             fresh_hash: self.fresh.as_ref().map(|(_, hash)| &hash[..]),
         }
     }
@@ -197,6 +227,7 @@ pub(super) async fn write_rows(
             Artifact::Quality(list) => reports.push((*context, &list[..])),
         }
     }
+    participant::fill_in(tx, source_id, &mut lists).await?;
     let people: Vec<&str> = lists.iter().flat_map(ParticipantList::person_ids).collect();
     let erased = Erased::read(tx, source_id, &people).await?;
     if !erased.is_empty() {
@@ -250,7 +281,8 @@ pub async fn settle_refused(
     if erased.is_any {
         redact(&mut tx, context.pseudonyms(), task.source_id, &[session], now).await?;
     }
-    settle::settle(&mut tx, task.source_id, &[Settled { context: *context, decision, fresh_hash: None }]).await?;
+    let settled = Settled { context: *context, decision, reason: decision.reason.as_deref(), fresh_hash: None };
+    settle::settle(&mut tx, task.source_id, &[settled]).await?;
     data_version::raise(&mut tx, stream_key, &Changed::numbers(vec![task.session_id])).await?;
     tx.commit().await.map_err(&failed)?;
     let rejected_count = i64::try_from(rejects.len()).unwrap_or(i64::MAX);

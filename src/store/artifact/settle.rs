@@ -17,6 +17,8 @@ use crate::store::reject;
 pub(super) struct Settled<'a> {
     pub(super) context: SaveContext<'a>,
     pub(super) decision: &'a TaskDecision,
+    /// Result of the try, for programs.
+    pub(super) reason: Option<&'a str>,
     /// The hash of the stored content, where that is new.
     pub(super) fresh_hash: Option<&'a [u8]>,
 }
@@ -29,15 +31,19 @@ impl Settled<'_> {
     }
 }
 
-/// Returns the stored content hash of each task whose claim holds. Their rows are locked for the rest of the
+/// The stored content of a task: its hash, and when it was stored.
+pub(super) type StoredContent = (Option<Vec<u8>>, Option<DateTime<Utc>>);
+
+/// Returns the stored content of each task whose claim holds. Their rows are locked for the rest of the
 /// transaction, in the order of their key; so is the task of a transcript whose speakers the participants may name.
 pub(super) async fn hold(
     tx: &mut PgConnection,
     source_id: SourceId,
     contexts: &[SaveContext<'_>],
-) -> Result<HashMap<ClaimKey, Option<Vec<u8>>>, StoreError> {
+) -> Result<HashMap<ClaimKey, StoredContent>, StoreError> {
     let rows = sqlx::query!(
         r#"select t.session_id, t.stream, t.content_hash,
+                  t.content_at as "content_at: DateTime<Utc>",
                   (t.stream = held.stream and t.claim_token = held.token) is true as "is_held!"
            from unnest($2::bigint[], $3::text[], $4::uuid[]) held(session_id, stream, token)
            join ingest.artifact_tasks t on t.session_id = held.session_id
@@ -58,7 +64,7 @@ pub(super) async fn hold(
         contexts.iter().map(|one| ((one.task.session_id, one.task.stream), one.task.key())).collect();
     let held = rows.into_iter().filter(|row| row.is_held).filter_map(|row| {
         let key = keys.get(&(row.session_id, Stream::parse(&row.stream)?))?;
-        Some((*key, row.content_hash))
+        Some((*key, (row.content_hash, row.content_at)))
     });
     Ok(held.collect())
 }
@@ -80,7 +86,7 @@ pub(super) async fn settle(
         &tasks.iter().map(|one| one.context.task.stream.as_str()).collect::<Vec<_>>() as &[&str],
         &tasks.iter().map(|one| one.decision.state.as_str()).collect::<Vec<_>>() as &[&str],
         &tasks.iter().map(|one| one.decision.next_try_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &tasks.iter().map(|one| one.decision.reason.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+        &tasks.iter().map(|one| one.reason).collect::<Vec<_>>() as &[Option<&str>],
         &tasks.iter().map(|one| one.decision.detail.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
         &tasks.iter().map(|one| one.fresh_hash).collect::<Vec<_>>() as &[Option<&[u8]>],
         &tasks.iter().map(|one| one.context.now).collect::<Vec<_>>(),

@@ -20,7 +20,7 @@ async fn a25_every_error_a_run_can_end_with_has_its_advice() {
         PullErrorKind::ErrorPage,
         PullErrorKind::TooLarge,
     ];
-    let ours = ["incomplete", "schema_drift", "lease_lost", "crashed"];
+    let ours = ["incomplete", "schema_drift", "empty_list", "no_length", "lease_lost", "crashed"];
     for class in kinds.iter().map(|kind| kind.policy().class).chain(ours) {
         let advice = tributary::ingest::advice_for(class).unwrap_or_else(|| panic!("no advice for {class}"));
         assert!(advice.len() > 20 && advice.ends_with('.'), "{class}: {advice}");

@@ -4,6 +4,8 @@ mod call_budget;
 mod claims;
 mod empty_answers;
 mod late_and_gone;
+mod missing_fields;
+mod open_end;
 mod storing;
 
 use std::sync::Arc;

@@ -290,3 +290,41 @@ async fn reading_old_records_again_restores_no_session() {
     assert_eq!(saved.inserted_count, 3);
     assert_eq!(world.text(FLAGGED).await.as_deref(), Some("gone"));
 }
+
+/// A provider that suddenly lists nothing is not believed before it has said so for a day.
+#[tokio::test]
+async fn p13_an_empty_list_over_stored_sessions_proves_nothing_until_a_second_one_a_day_later() {
+    for platform in [Platform::Konpro, Platform::Realtimekit] {
+        let mut world = World::new().await;
+        let feed = three(platform);
+        let _provider = world.simulate(platform, feed.clone(), Quirks::default()).await;
+        poll_at(&world, 0).await;
+        let records: Vec<FixedRecord> = ["first", "gone", "last"].iter().filter_map(|id| feed.get(id)).collect();
+        for record in &records {
+            assert!(feed.remove(&record.id));
+        }
+        for minutes in [1, 10] {
+            world.clock.set(noon() + TimeDelta::minutes(minutes));
+            let line = world.poll_one().await;
+            let detail = line.detail.clone().unwrap_or_default();
+            assert!(!line.is_complete() && detail.starts_with("empty_list"), "{platform:?} {minutes}: {line:?}");
+            assert!(detail.contains("where 3 sessions are stored"), "{platform:?} {minutes}: {line:?}");
+            assert_eq!(world.text(FLAGGED).await, None, "{platform:?} {minutes}");
+        }
+        // they come back: all is as before
+        for record in &records {
+            feed.insert(record.clone());
+        }
+        poll_at(&world, 20).await;
+        assert_eq!(world.text(MISSED).await, None, "{platform:?}");
+        for record in &records {
+            assert!(feed.remove(&record.id));
+        }
+        world.clock.set(noon() + TimeDelta::minutes(30));
+        assert!(!world.poll_one().await.is_complete(), "{platform:?}");
+        world.clock.set(noon() + TimeDelta::hours(24));
+        assert!(!world.poll_one().await.is_complete(), "{platform:?}: less than a day");
+        poll_at(&world, 24 * 60 + 31).await;
+        assert_eq!(world.text(FLAGGED).await.as_deref(), Some("first gone last"), "{platform:?}");
+    }
+}

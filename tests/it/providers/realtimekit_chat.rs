@@ -225,6 +225,21 @@ async fn f63_a_file_that_is_not_whole_is_an_error() {
     assert!(fault(vec![0xff, 0xfe, b'i', 0, b'd', 0]).await.contains("no known format"));
 }
 
+/// The value in the last row is no time, nor the beginning of one: the row is whole, and its time is unknown.
+#[tokio::test]
+async fn f63_a_last_row_without_a_readable_time_is_no_cut() {
+    let file = "id,payload,createdAt\na,b,2026-03-02 14:00:01\nc,d,";
+    for last in ["n/a\n", "n/a", "\"2026\"", "yesterday\r\n", "2026-03\n"] {
+        let page = page(format!("{file}{last}")).await;
+        assert_eq!(bodies(&page), [Some("b"), Some("d")], "{last}");
+        assert_eq!(messages(&page)[1].sent_at, None, "{last}");
+        assert_eq!(odd(&page, "unreadable_value", "/createdAt", ""), 1, "{last}");
+    }
+    for cut in ["", "2026-03", "2026-03-02 14:00"] {
+        assert!(fault(&*format!("{file}{cut}")).await.contains("cut off"), "{cut}");
+    }
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_text_are_replaced_and_counted() {
     let page = page(b"id,payload\na,caf\xe9\0\n".to_vec()).await;

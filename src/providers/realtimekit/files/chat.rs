@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use crate::connector::record::{DriftItems, decimal, lossy_text, members};
+use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole};
 use crate::model::page::Reject;
@@ -30,15 +31,30 @@ impl Cells<'_> {
         let place = self.names.iter().position(|known| known == name)?;
         self.values.get(place)?.as_deref()
     }
+
+    /// Returns a value that says something.
+    fn said(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|text| !text.trim().is_empty() && *text != "null")
+    }
 }
 
-/// Reads the file.
-pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<Rows<Message>, Fault> {
+/// The fields that metrics depend on, and that decide which messages are texts.
+static WATCHED: [WatchedField; 4] = [
+    WatchedField::of_record("/createdAt"),
+    WatchedField::of_record("/id"),
+    WatchedField::of_record("/participantId"),
+    WatchedField::of_record("/payloadType"),
+];
+
+/// Reads the file; returns its messages, and the fields that any of them has.
+pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<(Rows<Message>, FieldPresence), Fault> {
     let rows = if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
     let (mut places, mut copies) = (HashMap::new(), HashMap::new());
+    let mut has_id = false;
     for (position, row) in rows.into_iter().enumerate() {
         let position = i32::try_from(position).unwrap_or(i32::MAX);
+        has_id |= row.as_ref().is_ok_and(|cells| cells.said("id").is_some());
         let message = match row.and_then(|cells| message(&cells, position, &mut copies, drift)) {
             Ok(message) => message,
             Err(reject) => {
@@ -55,7 +71,15 @@ pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<Rows<Message>, 
             good.push(message);
         }
     }
-    Ok(Rows { good, rejects })
+    let any = |has: fn(&Message) -> bool| (!good.is_empty()).then(|| good.iter().any(has));
+    let found = [
+        any(|message| message.sent_at.is_some()),
+        (!good.is_empty()).then_some(has_id),
+        any(|message| message.provider_participant_id.is_some()),
+        any(|message| message.payload_type.is_some()),
+    ];
+    let fields = FieldPresence::of(&WATCHED, &found);
+    Ok((Rows { good, rejects }, fields))
 }
 
 /// The normalized names of all known columns, used or not.
@@ -111,9 +135,15 @@ fn ends_too_early(text: &str, rows: &[Result<table::Row<'_>, Reject>], names: &[
     match rows.split_last() {
         None => !ends_with_time,
         Some((Ok(last), others)) if ends_with_time => {
-            // a truncated time may still be a valid time, but has a different form from the others
+            // a truncated time may be a valid time, and has another form than the others, but begins like one of them
             let others = others.iter().filter_map(|row| row.as_ref().ok());
-            !is_exact(&time(last)) && !others.map(time).any(|other| spelling(&other) == spelling(&time(last)))
+            let others: Vec<String> = others.map(|row| spelling(&time(row))).collect();
+            let last_spelling = spelling(&time(last));
+            !is_exact(&time(last))
+                && !others.contains(&last_spelling)
+                && (last_spelling.is_empty()
+                    || others.is_empty()
+                    || others.iter().any(|other| other.chars().next() == last_spelling.chars().next()))
         }
         Some(_) => false,
     }
@@ -161,7 +191,7 @@ fn message(
     drift: &DriftItems,
 ) -> Result<Message, Reject> {
     let text = |name: &str| cells.get(name).map(str::to_owned);
-    let said = |name: &str| text(name).filter(|text| !text.trim().is_empty() && text != "null");
+    let said = |name: &str| cells.said(name).map(str::to_owned);
     let payload_type = said("payloadtype");
     let payload = text("payload");
     let provider_message_id = if let Some(id) = said("id") {

@@ -19,6 +19,7 @@ pub(super) use crate::providers::realtimekit::files::rows::Fault;
 use crate::connector::json_repair;
 use crate::connector::record::{DriftItems, members};
 use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::field::FieldPresence;
 use crate::model::transcript::{Summary, SummaryFormat};
 use crate::providers::realtimekit::client::FileKind;
 
@@ -39,18 +40,21 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
         drift.count("replaced_text", "", "");
         text = repaired;
     }
-    let (artifact, rejects) = match kind {
+    // JSON ends with its last bracket, rows and cues after any line
+    let is_end_open = kind == FileKind::Summary || !text.trim_start().starts_with(['[', '{']);
+    let (artifact, rejects, fields) = match kind {
         FileKind::Chat => {
-            let rows = chat::messages(&text, &drift)?;
-            (Artifact::Chat(rows.good), rows.rejects)
+            let (rows, fields) = chat::messages(&text, &drift)?;
+            (Artifact::Chat(rows.good), rows.rejects, fields)
         }
         FileKind::Transcript => {
             let (transcript, rejects) = transcript::transcript(&text, started_at, &drift)?;
-            (Artifact::Transcript(transcript), rejects)
+            let fields = transcript::presence(&transcript);
+            (Artifact::Transcript(transcript), rejects, fields)
         }
-        FileKind::Summary => (Artifact::Summary(summary(text)?), Vec::new()),
+        FileKind::Summary => (Artifact::Summary(summary(text)?), Vec::new(), FieldPresence::default()),
     };
-    Ok(Some(ArtifactPage { rejects, drift: drift.into_inner(), ..ArtifactPage::of(artifact) }))
+    Ok(Some(ArtifactPage { rejects, fields, drift: drift.into_inner(), is_end_open, ..ArtifactPage::of(artifact) }))
 }
 
 /// Returns the bytes as text without a byte order mark, which shows UTF-16. Invalid characters and NUL are replaced and

@@ -11,6 +11,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde_json::value::RawValue;
 
 use crate::connector::record::{DriftItems, Fields, decimal};
+use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::page::Reject;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
 use crate::model::{speaker, time};
@@ -50,6 +51,45 @@ pub(super) fn transcript(
     Ok((Transcript { format, language_code, segments: rows.good }, rows.rejects))
 }
 
+/// The fields that metrics depend on: when, and who.
+static WATCHED_IN_JSON: [WatchedField; 6] = [
+    WatchedField::of_record("/startTime"),
+    WatchedField::of_record("/endTime"),
+    WatchedField::of_record("/peerData/id"),
+    WatchedField::of_record("/peerData/userId"),
+    WatchedField::of_record("/peerData/cpi"),
+    WatchedField::of_record("/peerData/displayName"),
+];
+/// The same of separated values, which state no end.
+static WATCHED_IN_CSV: [WatchedField; 5] = [
+    WatchedField::of_record("/timestamp"),
+    WatchedField::of_record("/participantId"),
+    WatchedField::of_record("/userId"),
+    WatchedField::of_record("/customParticipantId"),
+    WatchedField::of_record("/participantName"),
+];
+
+/// Returns the fields that any of the segments has. The cues of subtitles have times, or are no cues.
+pub(super) fn presence(transcript: &Transcript) -> FieldPresence {
+    let segments = &transcript.segments;
+    let any = |has: fn(&TranscriptSegment) -> bool| Some(segments.iter().any(has));
+    let found = [
+        any(|one| one.offset_ms.is_some()),
+        any(|one| one.end_offset_ms.is_some()),
+        any(|one| one.provider_participant_id.is_some()),
+        any(|one| one.provider_user_id.is_some()),
+        any(|one| one.custom_participant_id.is_some()),
+        any(|one| one.speaker_label.is_some()),
+    ];
+    let [start, _, who @ ..] = found;
+    match transcript.format {
+        _ if segments.is_empty() => FieldPresence::default(),
+        TranscriptFormat::Json => FieldPresence::of(&WATCHED_IN_JSON, &found),
+        TranscriptFormat::Csv => FieldPresence::of(&WATCHED_IN_CSV, &[&[start], &who[..]].concat()),
+        TranscriptFormat::Srt | TranscriptFormat::Vtt => FieldPresence::default(),
+    }
+}
+
 fn json(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<TranscriptSegment>, Fault> {
     let segment = |raw: &str| {
         let fields = Fields::open(raw, drift)?;
@@ -62,8 +102,8 @@ fn json(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<Transcript
         }
         let said = |name: &str| peer.as_ref().and_then(|peer| peer.text(name));
         let mut segment = times.segment(
-            fields.text("startTime").as_deref().and_then(|text| times.read(text, "/startTime", drift)),
-            fields.text("endTime").as_deref().and_then(|text| times.read(text, "/endTime", drift)),
+            fields.instant_text("startTime").as_deref().and_then(|text| times.read(text, "/startTime", drift)),
+            fields.instant_text("endTime").as_deref().and_then(|text| times.read(text, "/endTime", drift)),
             drift,
         );
         segment.provider_participant_id = said("id");

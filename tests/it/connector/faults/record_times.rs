@@ -11,7 +11,7 @@ use crate::harness::records;
 const USUAL: Option<&str> = Some("2026-03-10 10:00:00");
 
 /// Instants as received, and their meanings; `None`: the record becomes a reject.
-const INSTANTS: [(&str, Option<&str>); 78] = [
+const INSTANTS: [(&str, Option<&str>); 87] = [
     (r#""2026-03-10T10:00:00Z""#, USUAL),
     (r#""2026-03-10t10:00:00z""#, USUAL),
     (r#""2026-03-10T10:00:00""#, USUAL),
@@ -90,6 +90,15 @@ const INSTANTS: [(&str, Option<&str>); 78] = [
     (r#""2026-03-10T10:00:00+25:00""#, None),
     (r#""2026-03-10T10""#, None),
     ("17731368000000000000", None),
+    (r#"{"$date":"2026-03-10T10:00:00Z"}"#, USUAL),
+    (r#"{"$date":{"$numberLong":"1773136800000"}}"#, USUAL),
+    (r#"{"$date":1773136800000}"#, USUAL),
+    (r#"{"seconds":1773136800,"nanos":500000000}"#, Some("2026-03-10 10:00:00.5")),
+    (r#"{"seconds":"1773136800"}"#, USUAL),
+    (r#"{"_seconds":1773136800,"_nanoseconds":0}"#, USUAL),
+    (r#"{"$date":1773136800}"#, None),
+    (r#"{"seconds":1773136800000}"#, None),
+    (r#"{"seconds":1773136800,"minutes":1}"#, None),
 ];
 
 #[tokio::test]

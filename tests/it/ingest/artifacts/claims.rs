@@ -16,6 +16,7 @@ use tributary::store::artifact::journal;
 use tributary::store::artifact::queue::{self, ClaimLimit};
 use tributary::store::artifact::save::{Saved, save_all};
 use tributary::store::artifact::task::{Owed, TaskDecision};
+use tributary::store::field_presence::FieldBook;
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::fixed_feed::{Depth, FixedFeed, FixedFile};
@@ -178,12 +179,13 @@ async fn the_data_version_grows_with_each_save_in_the_order_of_commits() {
         detail: None,
         owed: Owed::default(),
     };
+    let fields = FieldBook::default();
     let mut before = version().await;
     assert!(before > 5, "the poll has stored something: {before}");
     // by the clock, each of these is earlier than the stored one
     for (number, task) in (0..).zip(&tasks) {
         let now = now - TimeDelta::seconds(number);
-        let context = SaveContext { task, run_id, source_slug: "x", person_key: &person_key, now };
+        let context = SaveContext { task, run_id, source_slug: "x", person_key: &person_key, fields: &fields, now };
         let member = Member { context, content: None, decision: &decision };
         let saved = save_all(pool, &[member], &[]).await.expect("it is kept");
         assert_eq!(saved[0].0, Saved::Unchanged);
