@@ -134,7 +134,7 @@ fn routes() -> Routes {
         .query(&[MetricsRead], routes!(metrics::resolution::read_resolution))
         .query(&[MetricsRead], routes!(metrics::concurrency::read_concurrency))
         .read(&[MetricsRead], routes!(costs::cards::list_rate_cards))
-        .of_all_sources(&[CostsWrite], routes!(costs::cards::replace_rate_cards))
+        .of_all_sources(&[CostsWrite], routes!(costs::replace::replace_rate_cards))
         .query(&[MetricsRead], routes!(costs::estimate::estimate_costs))
         .read(&[ActionsStart], routes!(actions::summary::generate_summary))
         .read(&[ActionsStart], routes!(actions::launch::start_streaming_session))
