@@ -71,7 +71,7 @@ const ALL: [Described; 26] = [
     Described(
         "CardsChanged",
         "412",
-        "The current rate cards are not those that `If-Match` names (`rate_cards_changed`); nothing was changed.",
+        "The current cards are not those of `If-Match` (`rate_cards_changed`); nothing was changed.",
     ),
     Described("BodyTooLarge", "413", "The body is too large (`body_too_large`)."),
     Described(

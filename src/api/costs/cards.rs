@@ -103,8 +103,7 @@ pub(crate) fn version(cards: &[StandingCard]) -> String {
 
 /// List rate cards
 ///
-/// The current prices of all sources and scenarios. Metrics of money use those of scenario `actual`. The `ETag` names
-/// the set of cards, for `If-Match` when you replace it.
+/// The current prices of all sources and scenarios. Metrics of money use those of scenario `actual`.
 #[utoipa::path(
     get, path = "/v1/rate-cards", tag = "costs",
     responses(

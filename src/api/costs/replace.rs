@@ -47,20 +47,16 @@ pub(crate) struct RateCardsReplaced {
 
 /// Replace the rate cards
 ///
-/// Makes these cards the current ones for all sources and scenarios; current cards that are not among them end,
-/// those that are among them stay. Repeating the request changes nothing. Past sessions are priced again: the
-/// card in force at the start of a session decides, so give cards their validity with `valid_from` and
-/// `valid_to`. Metered minutes that no card prices are reported separately (`unpriced_minutes`): where a source
-/// sells by the session alone, give its minutes a card of price 0. With `If-Match`, nothing is changed unless the
-/// current cards are those that you read, so that no change of another caller is lost.
+/// Makes these cards the current ones for all sources and scenarios. Repeating the request changes nothing. Past
+/// sessions are priced again: the card in force at the start of a session decides, see `valid_from` and `valid_to`.
+/// Metered minutes without a price are `unpriced_minutes`.
 #[utoipa::path(
     put, path = "/v1/rate-cards", tag = "costs",
     params(
-        ("If-Match" = Option<String>, Header, description = "`ETag` of the list of rate cards that the new set is made of.", example = "\"3.1\"")
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the list that the new set is made of.")
     ),
     request_body(content = RateCardSet, example = json!({"cards": [
-        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD", "valid_from": "2026-01-01T00:00:00Z"},
-        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.0005, "currency": "USD", "valid_from": "2026-01-01T00:00:00Z", "preset_pattern": "audio*"}
+        {"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD", "preset_pattern": "audio*"}
     ]})),
     responses(
         (status = 200, description = "The cards are current.", body = RateCardsReplaced, example = json!({
