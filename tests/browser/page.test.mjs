@@ -138,7 +138,7 @@ test("a session leads back to the list with its period, filters and order", () =
     await page.waitForURL(`${OPEN}/sessions?${state}`);
     await page.goBack();
     await page.goBack();
-    assert.equal(await page.locator("[name=sort]").inputValue(), "-minutes_consumed");
+    assert.equal(await page.locator("select[name=sort]").inputValue(), "-minutes_consumed");
   }));
 
 test("a reader may give dates instead of a named period", () =>
