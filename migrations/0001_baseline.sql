@@ -1117,7 +1117,9 @@ create function core.paired_characters() returns text
 
 -- Returns a text as the parser of Postgres should see it: in compatibility form and lower case, without the marks that
 -- would join words to a file name, an address, a tag or a signed number, and with pairs of characters. In a text, the
--- last character of a run stands alone too, so that a query for one character finds it as the beginning of a word.
+-- last character of a run stands alone too, so that a query for one character finds it as the beginning of a word. In a
+-- query it does so before other words alone: the run that ends the query may go on in the text, and marks after it count
+-- for nothing.
 create function core.search_text(body text, is_query boolean) returns text
   language plpgsql immutable parallel safe strict
 as $$
@@ -1130,12 +1132,14 @@ begin
     return body;
   end if;
   return (
-    select string_agg(case when not pair.is_paired then pair.c
+    select string_agg(case when is_query and pair.n > pair.end_n then ' '
+                           when not pair.is_paired then pair.c
                            when pair.next_is_paired then ' ' || pair.c || pair.next_c || ' '
-                           when is_query and pair.last_is_paired then ' '
+                           when is_query and pair.last_is_paired and pair.n = pair.end_n then ' '
                            else ' ' || pair.c || ' ' end, '' order by pair.n)
       from (select x.c, x.n, x.is_paired, lead(x.c) over w as next_c, lead(x.is_paired) over w as next_is_paired,
-                   lag(x.is_paired) over w as last_is_paired
+                   lag(x.is_paired) over w as last_is_paired,
+                   max(x.n) filter (where x.c !~ '[[:space:][:punct:]\u3000-\u303f]') over () as end_n
               from (select t.c, t.n, t.c ~ core.paired_characters() as is_paired
                       from unnest(string_to_array(body, null)) with ordinality t (c, n)) x
             window w as (order by x.n)) pair);

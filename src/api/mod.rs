@@ -134,7 +134,7 @@ fn routes() -> Routes {
         .query(&[MetricsRead], routes!(metrics::resolution::read_resolution))
         .query(&[MetricsRead], routes!(metrics::concurrency::read_concurrency))
         .read(&[MetricsRead], routes!(costs::cards::list_rate_cards))
-        .of_all_sources(&[CostsWrite], routes!(costs::cards::replace_rate_cards))
+        .of_all_sources(&[CostsWrite], routes!(costs::replace::replace_rate_cards))
         .query(&[MetricsRead], routes!(costs::estimate::estimate_costs))
         .read(&[ActionsStart], routes!(actions::summary::generate_summary))
         .read(&[ActionsStart], routes!(actions::launch::start_streaming_session))
@@ -159,7 +159,7 @@ pub fn document_text() -> serde_json::Result<String> {
     description::text(&document())
 }
 
-/// Returns the API's router, with the routes of the page beside it.
+/// Returns the API's router, with the routes of the page beside it, which also answers at unknown addresses.
 pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
     /// Made when it is first asked for: completing it takes longer than creating all routes.
     static DESCRIPTION: LazyLock<description::Served> =
@@ -178,14 +178,13 @@ pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
 pub fn ops_router(state: ApiState) -> Router {
     // it has no keys: who reaches the address sees all sources
     let router = probes().open(routes!(scrape::read_metrics)).split().0.layer(Extension(Caller::open("ops_listen")));
-    finish(router, state)
+    finish(router.fallback(async || ApiError::NoSuchPath), state)
 }
 
 fn finish(router: Router<ApiState>, state: ApiState) -> Router {
     let (departures, policy) = (state.departures.clone(), Arc::clone(&state.access_policy));
     let replica = state.replica.clone();
     router
-        .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(state)
         .layer(Extension(replica))

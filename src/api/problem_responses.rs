@@ -16,7 +16,7 @@ use crate::api::problem::PROBLEM_JSON;
 struct Described(&'static str, &'static str, &'static str);
 
 /// All problem responses.
-const ALL: [Described; 25] = [
+const ALL: [Described; 26] = [
     Described(
         "Unauthorized",
         "401",
@@ -68,6 +68,11 @@ const ALL: [Described; 25] = [
          the idempotency key belongs to a call under way (`action_in_flight`) or with an unknown outcome (`outcome_still_unknown`).",
     ),
     Described("HookReplayed", "409", "The same webhook was received before (`webhook_replayed`)."),
+    Described(
+        "CardsChanged",
+        "412",
+        "The current cards are not those of `If-Match` (`rate_cards_changed`); nothing was changed.",
+    ),
     Described("BodyTooLarge", "413", "The body is too large (`body_too_large`)."),
     Described(
         "NotJson",
@@ -168,7 +173,10 @@ problem_sets! {
     /// The problems of a metric query that is sent as a body.
     AskProblems =
         ["NotAcceptable", "BodyTooSlow", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "NotFreshEnough"];
-    /// The problems of a call that sets or estimates prices.
+    /// The problems of replacing the rate cards.
+    ReplacePricesProblems =
+        ["BodyTooSlow", "CardsChanged", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"];
+    /// The problems of an estimate of costs.
     PriceProblems = ["BodyTooSlow", "BodyTooLarge", "NotJson", "Invalid", "InternalError", "Unavailable"];
     /// The problems of operator commands.
     ControlProblems = [

@@ -54,6 +54,14 @@ impl RateCard {
     }
 }
 
+/// Returns the version of the set of cards with these numbers. A card that ended never returns, and a new one has a
+/// greater number, so two sets with the same greatest number and the same count are the same.
+pub fn set_version(rate_card_ids: impl IntoIterator<Item = i64>) -> String {
+    let (greatest, count) =
+        rate_card_ids.into_iter().fold((0, 0), |(greatest, count), id| (id.max(greatest), count + 1));
+    format!("{greatest}.{count}")
+}
+
 /// Serializes a decimal as text; a JSON number would become a float on its way.
 fn as_text<S: Serializer>(decimal: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(decimal)

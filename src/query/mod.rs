@@ -48,6 +48,7 @@ pub mod stored_sources;
 pub mod summaries;
 pub mod timeline;
 pub mod titles;
+mod touched_hours;
 pub mod transcripts;
 pub mod windows;
 pub mod zones;

@@ -1,25 +1,34 @@
 //! One snapshot of the database for a whole answer.
 //!
 //! An answer is read by several statements. While pollers write, each of them would see another state, and parts
-//! would not add up to their total. So all of them use one snapshot, in a read-only transaction. This module does not
-//! depend on the queries.
+//! would not add up to their total. So all of them use one snapshot, in a read-only transaction. What all queries of a
+//! snapshot need is read once. This module does not depend on the queries.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Postgres, QueryBuilder, Transaction};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use crate::query::touched_hours::TouchedHours;
 use crate::query::{ReadError, reading};
 
 /// A snapshot of the database, for as long as it exists.
 pub struct Snapshot {
     transaction: Mutex<Transaction<'static, Postgres>>,
+    touched_hours: OnceCell<Option<TouchedHours>>,
 }
 
 impl Snapshot {
     /// Takes a snapshot of all data committed so far.
     pub async fn take(pool: &PgPool) -> Result<Self, ReadError> {
         let begin = pool.begin_with("begin isolation level repeatable read, read only").await;
-        Ok(Self { transaction: Mutex::new(begin.map_err(reading("the state of the database"))?) })
+        let transaction = Mutex::new(begin.map_err(reading("the state of the database"))?);
+        Ok(Self { transaction, touched_hours: OnceCell::new() })
+    }
+
+    /// Returns the hours whose closed sums are outdated; `None`: no closed hour can be used.
+    pub(super) async fn touched_hours(&self) -> Result<Option<&TouchedHours>, ReadError> {
+        let read = async || TouchedHours::read(&mut **self.transaction.lock().await).await;
+        Ok(self.touched_hours.get_or_try_init(read).await?.as_ref())
     }
 
     /// Returns the transaction of the snapshot, for statements that are checked at compile time.

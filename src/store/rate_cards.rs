@@ -5,7 +5,7 @@
 
 use sqlx::PgPool;
 
-use crate::model::rate_card::RateCard;
+use crate::model::rate_card::{RateCard, set_version};
 use crate::store::StoreError;
 use crate::store::operation::{self, Operation};
 
@@ -20,13 +20,24 @@ pub struct Replaced {
     pub ended_count: usize,
 }
 
-/// Makes `cards` the valid ones, of all sources and scenarios.
-pub async fn replace(pool: &PgPool, wish: &Operation<'_>, cards: &[RateCard]) -> Result<Replaced, StoreError> {
+/// Makes `cards` the valid ones, of all sources and scenarios. `None`: the version of the current cards is not among
+/// those that the caller knows, so nothing was changed.
+pub async fn replace(
+    pool: &PgPool,
+    wish: &Operation<'_>,
+    cards: &[RateCard],
+    known: Option<&[String]>,
+) -> Result<Option<Replaced>, StoreError> {
     let failed = StoreError::doing("replacing the rate cards");
     let wanted = serde_json::json!(cards);
     let mut tx = pool.begin().await.map_err(&failed)?;
     // two concurrent sets would leave a mixture
     sqlx::query!("lock table core.rate_cards in share row exclusive mode").execute(&mut *tx).await.map_err(&failed)?;
+    let current = sqlx::query_scalar!("select rate_card_id from core.rate_cards where replaced_at is null");
+    let current = current.fetch_all(&mut *tx).await.map_err(&failed)?;
+    if known.is_some_and(|known| !known.contains(&set_version(current))) {
+        return Ok(None);
+    }
     let ended = sqlx::query_scalar!(
         "update core.rate_cards c set replaced_at = $2
           where c.replaced_at is null and not exists (
@@ -77,5 +88,5 @@ pub async fn replace(pool: &PgPool, wish: &Operation<'_>, cards: &[RateCard]) ->
     .map_err(&failed)?;
     let operation_id = operation::record(&mut tx, wish).await?;
     tx.commit().await.map_err(&failed)?;
-    Ok(Replaced { operation_id, added_count: added.len(), ended_count: ended.len() })
+    Ok(Some(Replaced { operation_id, added_count: added.len(), ended_count: ended.len() }))
 }

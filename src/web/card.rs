@@ -61,7 +61,12 @@ pub(crate) async fn cards(
     let card = |(at, metric): (usize, &'static Metric)| {
         let read = each.get(at).unwrap_or(&all).as_ref();
         let read = read.map(|answered| value(visit, metric, answered)).map_err(Trouble::clone);
-        Card { metric, description: words::plain(metric.description), explain: visit.explain_link(metric.id), read }
+        Card {
+            metric,
+            description: words::plain(metric.description),
+            explain: visit.selection.explain_link(metric.id),
+            read,
+        }
     };
     found.enumerate().map(card).collect()
 }

@@ -187,6 +187,8 @@ pub(crate) struct Notice<'a> {
     pub(crate) detail: &'a str,
     /// Id of the request in the log.
     pub(crate) request_id: &'a str,
+    /// Whether a key with other scopes would help.
+    pub(crate) can_use_another_key: bool,
     /// Scheme of colours.
     pub(crate) scheme: Scheme,
     /// Address of the style sheet.

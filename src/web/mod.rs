@@ -79,7 +79,7 @@ fn charts() -> Router<ApiState> {
         .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::MetricsRead]).lagging(), apply))
 }
 
-/// Returns the routes of the page.
+/// Returns the routes of the page, and the answer at all other addresses.
 pub fn pages() -> Router<ApiState> {
     Router::new()
         .route("/", get(figures::overview))
@@ -103,4 +103,5 @@ pub fn pages() -> Router<ApiState> {
         .route("/favicon.svg", get(assets::favicon))
         .route("/favicon.ico", get(assets::favicon))
         .layer(middleware::map_response(layout::protect))
+        .fallback(refusal::unknown)
 }

@@ -164,7 +164,7 @@ impl Answered {
             }
             None | Some("no_data") => State::EmptyButUnknown(format!("No {what} known in this period. {through}")),
             Some("not_applicable") => {
-                State::EmptyAndComplete(format!("Not applicable: no selected source has {what}."))
+                State::EmptyAndComplete(format!("Not applicable: what is selected has no {what}."))
             }
             Some("not_fetched") => State::EmptyButUnknown(format!("Not fetched: no selected source fetches {what}.")),
             Some("unknown") if self.lacks_prices() => State::EmptyButUnknown("Unknown: no prices are set.".to_owned()),

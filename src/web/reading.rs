@@ -22,6 +22,7 @@ use crate::query::metrics::series::answer::SeriesAnswer;
 use crate::query::metrics::series::series;
 use crate::query::snapshot::Snapshot;
 use crate::web::visit::Visit;
+use crate::web::words;
 
 /// Address of metric queries.
 pub(crate) const METRICS_PATH: &str = "/v1/metrics/query";
@@ -195,6 +196,7 @@ impl Reading {
             self.is_lost.store(true, Ordering::Relaxed);
         }
         let problem = error.of_part(&self.request_id);
-        Trouble::Failed { title: problem.title, detail: problem.detail, request_id: problem.instance }
+        let detail = words::quoted(&problem.detail);
+        Trouble::Failed { title: problem.title, detail, request_id: problem.instance }
     }
 }

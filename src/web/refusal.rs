@@ -5,10 +5,10 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::api::problem::{Problem, Reported};
+use crate::api::problem::{ApiError, Problem, Reported};
 use crate::api::request_id::RequestId;
 use crate::web::assets::style;
-use crate::web::layout::Notice;
+use crate::web::layout::{Notice, protect};
 use crate::web::respond::{page, rendered};
 use crate::web::scheme::Scheme;
 use crate::web::selection::escape;
@@ -34,12 +34,25 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
     shown
 }
 
+/// Answers at an address of nothing: a browser gets a page, a program the problem.
+pub(crate) async fn unknown(request: Request) -> Response {
+    let accepted = request.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if !accepted.into_iter().any(|types| types.contains("text/html")) {
+        return ApiError::NoSuchPath.into_response();
+    }
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let mut shown = of_problem(&ApiError::NoSuchPath.of_part(&id), Scheme::of(request.headers()));
+    *shown.status_mut() = StatusCode::NOT_FOUND;
+    protect(shown).await
+}
+
 /// Returns the page of a problem.
 fn of_problem(problem: &Problem, scheme: Scheme) -> Response {
     let notice = Notice {
         title: problem.title,
         detail: &problem.detail,
         request_id: &problem.instance,
+        can_use_another_key: problem.status == StatusCode::FORBIDDEN,
         scheme,
         style: style(scheme),
     };

@@ -10,6 +10,7 @@ use crate::web::chart::stacked::stacked;
 use crate::web::figure::Measured;
 use crate::web::panel::{Links, Panel, Shown, State};
 use crate::web::reading::{Answered, Reading, Trouble};
+use crate::web::selection::Selection;
 use crate::web::table::Cell;
 use crate::web::visit::Visit;
 
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) metrics: &'static [&'static str],
     /// The rest of the query.
     pub(crate) asked: &'static str,
+    /// Kind of sessions that it is about; `None`: all.
+    pub(crate) kind: Option<&'static str>,
     /// What there may be none of.
     pub(crate) what: &'static str,
     /// How it is drawn.
@@ -49,7 +52,13 @@ pub(crate) struct Plan {
 pub(crate) fn question(visit: &Visit, plan: &Plan) -> String {
     let is_along_time = matches!(plan.drawing, Drawing::Stacked | Drawing::Lines);
     let granularity = if is_along_time { visit.selection.granularity() } else { "none" };
-    visit.selection.question(&format!("metrics={}{}&granularity={granularity}", plan.metrics.join(","), plan.asked))
+    let asked = format!("metrics={}{}&granularity={granularity}", plan.metrics.join(","), plan.asked);
+    selection(visit, plan).question(&asked)
+}
+
+/// Returns the state of a panel.
+fn selection(visit: &Visit, plan: &Plan) -> Selection {
+    plan.kind.map_or_else(|| visit.selection.clone(), |kind| visit.selection.of_kind(kind))
 }
 
 /// Reads the cards and the panels of a section, from one snapshot.
@@ -67,8 +76,9 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
 
 /// Makes a panel of the answer to its query.
 pub(crate) fn panel(visit: &Visit, plan: &Plan, read: &Result<Answered, Trouble>) -> Panel {
-    let explain = plan.metrics.first().map(|metric| visit.explain_link(metric));
-    let panel = Panel::of(plan.id, plan.title, read, plan.what, explain, |answered| drawn(visit, plan, answered));
+    let selection = selection(visit, plan);
+    let explain = plan.metrics.first().map(|metric| selection.explain_link(metric));
+    let panel = Panel::of(plan.id, plan.title, read, plan.what, explain, |answered| drawn(&selection, plan, answered));
     let has_marks = matches!(panel.state, State::Figure(_) | State::Table(_));
     let svg = has_marks.then(|| visit.selection.link(&format!("/charts/{}.svg", plan.id)));
     let lacks_prices = read.as_ref().is_ok_and(Answered::lacks_prices);
@@ -76,13 +86,13 @@ pub(crate) fn panel(visit: &Visit, plan: &Plan, read: &Result<Answered, Trouble>
     Panel { is_wide: plan.is_wide, help, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
 }
 
-fn drawn(visit: &Visit, plan: &Plan, answered: &Answered) -> Shown {
+fn drawn(selection: &Selection, plan: &Plan, answered: &Answered) -> Shown {
     let caption = caption(answered, plan.metrics);
     let picture = match plan.drawing {
         Drawing::Stacked => Picture::Along(stacked(answered, plan.metrics, &caption)),
         Drawing::Lines => Picture::Along(lines(answered, plan.metrics, &caption)),
         Drawing::Week => Picture::Week(heat(answered, &caption)),
-        Drawing::Ranking => return Shown { state: State::Table(ranking(visit, answered)), caption, table: None },
+        Drawing::Ranking => return Shown { state: State::Table(ranking(selection, answered)), caption, table: None },
     };
     let (picture, caption, table) = picture.parts();
     Shown { state: State::Figure(picture), caption, table: Some(table) }

@@ -117,6 +117,24 @@ impl Selection {
         address(path, self.given.iter().filter(|(name, _)| is_shared(name) || named.contains(&name.as_str())))
     }
 
+    /// Returns this state for the sessions of one kind. Where it excludes the kind, no session is of it.
+    pub(crate) fn of_kind(&self, kind: &str) -> Self {
+        match self.get("session_kind") {
+            Some(kinds) if kinds.split(',').all(|one| one.trim() != kind) => self.with("session_kind_not", Some(kinds)),
+            _ => self.with("session_kind", Some(kind)),
+        }
+    }
+
+    /// Returns the address that explains a metric in this state.
+    pub(crate) fn explain_link(&self, metric: &str) -> String {
+        self.with("metric", Some(metric)).link_with("/explain", &["metric"])
+    }
+
+    /// Returns the address of one session, which keeps the state of the list, or the reverse.
+    pub(crate) fn link_beside_list(&self, path: &str) -> String {
+        self.with("cursor", None).with("at", None).link_here(path)
+    }
+
     /// Returns the parameters that a form must repeat, which has fields for `named`. It begins at the first page.
     pub(crate) fn hidden(&self, named: &[&str]) -> Vec<&(String, String)> {
         self.given.iter().filter(|(name, _)| name != "cursor" && !named.contains(&name.as_str())).collect()
@@ -196,6 +214,14 @@ mod tests {
         assert_eq!(read("/?range=today&by=dates").link("/"), "/?range=today");
         let dates = read("/?range=&from=2026-01-01&to=2026-02-01");
         assert_eq!((dates.range(), dates.question("a=b").as_str()), (None, "a=b&from=2026-01-01&to=2026-02-01"));
+    }
+
+    #[test]
+    fn a_panel_about_one_kind_adds_it_to_the_filter_of_the_page() {
+        let of_chats = |uri: &str| read(uri).of_kind("chat").link("/");
+        assert_eq!(of_chats("/?channel=web"), "/?channel=web&session_kind=chat");
+        assert_eq!(of_chats("/?session_kind=avatar,chat"), "/?session_kind=chat");
+        assert_eq!(of_chats("/?session_kind=avatar"), "/?session_kind=avatar&session_kind_not=avatar");
     }
 
     #[test]

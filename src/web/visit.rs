@@ -42,10 +42,3 @@ impl FromRequestParts<ApiState> for Visit {
         })
     }
 }
-
-impl Visit {
-    /// Returns the address that explains a metric in the state of the page.
-    pub(crate) fn explain_link(&self, metric: &str) -> String {
-        self.selection.with("metric", Some(metric)).link_with("/explain", &["metric"])
-    }
-}

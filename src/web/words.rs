@@ -78,6 +78,12 @@ pub(crate) fn plain(text: &str) -> String {
     words.collect()
 }
 
+/// Returns a text of the API with its backticks as quotation marks.
+pub(crate) fn quoted(text: &str) -> String {
+    let piece = |(at, piece): (usize, &str)| if at % 2 == 0 { piece.to_owned() } else { format!("“{piece}”") };
+    text.split('`').enumerate().map(piece).collect()
+}
+
 /// Returns a warning.
 pub(crate) fn warning(warning: &Warning) -> String {
     let detail = warning.detail.as_str();
@@ -112,6 +118,7 @@ mod tests {
     #[test]
     fn names_become_words_and_other_texts_stay() {
         assert_eq!(plain("in unknown_count, and_so on."), "in unknown count, and so on.");
+        assert_eq!(quoted("`a` is no `b`: c"), "“a” is no “b”: c");
         assert_eq!(plain("crm_17 and Anna_public_3 stay (a_b)"), "crm_17 and Anna_public_3 stay (a b)");
         assert_eq!(value("channel", "web_chat"), None, "a text of a provider");
         assert_eq!(value("unexplained_minutes_class", "still_live").as_deref(), Some("still live"));

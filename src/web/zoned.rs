@@ -43,6 +43,16 @@ impl Zoned {
         at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// Writes the instants in a text of the API as readers see them.
+    pub(crate) fn instants(self, text: &str) -> String {
+        let word = |word: &str| {
+            let (instant, end) = word.split_at(word.trim_end_matches([' ', ',', ';', '.']).len());
+            let at = instant.parse::<DateTime<Utc>>().ok();
+            at.map_or_else(|| word.to_owned(), |at| format!("{}{end}", self.second(at)))
+        };
+        text.split_inclusive(' ').map(word).collect()
+    }
+
     /// Returns a cell with an instant.
     pub(crate) fn cell(self, at: DateTime<Utc>) -> Cell {
         Cell::text(self.second(at)).exactly(Exact::Instant(at.fixed_offset()))

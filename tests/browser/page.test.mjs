@@ -127,6 +127,20 @@ test("the state is in the address: forms, sections, back, reload, and another br
     }
   }));
 
+test("a session leads back to the list with its period, filters and order", () =>
+  withReader({}, OPEN, async (page) => {
+    const state = "range=last_28_days&zone=Asia/Kathmandu&session_kind=avatar&sort=-minutes_consumed";
+    await open(page, `/sessions?${state}`);
+    await page.locator("#list tbody a").first().click();
+    await page.waitForURL(/\/sessions\/\d+\?/);
+    await page.reload();
+    await page.getByRole("link", { name: "All sessions" }).click();
+    await page.waitForURL(`${OPEN}/sessions?${state}`);
+    await page.goBack();
+    await page.goBack();
+    assert.equal(await page.locator("select[name=sort]").inputValue(), "-minutes_consumed");
+  }));
+
 test("a reader may give dates instead of a named period", () =>
   withReader({}, OPEN, async (page) => {
     await open(page, "/");
@@ -278,5 +292,6 @@ test("each state says what it is", () =>
     assert.ok(await page.locator("[name=zone]").isVisible(), "the reader can mend it");
     const [, , status] = await states("/no-such-page");
     assert.equal(status, 404);
+    assert.match(await page.locator("main").innerText(), /The path does not exist/);
     assert.match(faults.splice(0).join(), /404/); // the browser itself notes the status
   }));

@@ -27,6 +27,52 @@ test("a price is set with a form, and what is wrong with it stands at its field"
     await page.screenshot({ path: `${SHOTS}/price-set-360.png`, fullPage: true });
   }));
 
+test("a form that is older than the prices changes nothing, and a price ends with the same form", () =>
+  withReader({ javaScriptEnabled: false }, OPEN, async (page, { context, faults }) => {
+    await open(page, `/costs?${state}`);
+    const other = await context.newPage();
+    await open(other, `/costs?${state}`);
+    const set = async (page, price) => {
+      await page.locator("#set-price [name=source]").selectOption("realtimekit-demo");
+      await page.locator("#set-price [name=unit_price]").fill(price);
+      await page.locator("#set-price [name=currency]").fill("USD");
+      await page.getByRole("button", { name: "Set price" }).click();
+    };
+    await set(other, "0.002");
+    await other.waitForURL(/#rate-cards$/);
+    await set(page, "0.003");
+    assert.match(await page.getByRole("alert").textContent(), /Nothing was saved: the prices have changed/);
+    assert.match(await page.locator("#rate-cards").textContent(), /0\.002 USD per minute/);
+    assert.equal(await page.locator("[name=unit_price]").inputValue(), "0.003");
+    assert.match(faults.splice(0).join(), /^$|412/); // the browser itself notes the status
+    await page.screenshot({ path: `${SHOTS}/price-outdated.png`, fullPage: true });
+    await page.getByRole("button", { name: "Set price" }).click();
+    await page.waitForURL(/#rate-cards$/);
+    assert.match(await page.locator("#rate-cards").textContent(), /0\.003 USD per minute/);
+    // neither price nor currency is needed to end it
+    await page.locator("#set-price [name=source]").selectOption("realtimekit-demo");
+    await page.locator("#set-price [name=valid_from]").fill(day(12));
+    await page.getByRole("button", { name: "End price" }).click();
+    await page.waitForURL(/#rate-cards$/);
+    const row = page.locator("#rate-cards tbody tr", { hasText: "realtimekit-demo" });
+    assert.match(await row.textContent(), new RegExp(`0\\.003 USD per minute.*always.*${day(12)}`, "s"));
+  }));
+
+test("the refresh of each minute keeps what is entered", () =>
+  withReader({}, OPEN, async (page) => {
+    await page.clock.install();
+    await open(page, "/costs");
+    await page.locator("#set-price [name=unit_price]").fill("0.7");
+    await page.locator("#what-if [name=if_price]").fill("0.8");
+    await page.evaluate(() => document.activeElement.blur());
+    const refreshed = page.waitForResponse(`${OPEN}/costs`);
+    await page.clock.fastForward(61_000);
+    await refreshed;
+    await page.locator("main:not([aria-busy])").waitFor();
+    assert.equal(await page.locator("#set-price [name=unit_price]").inputValue(), "0.7");
+    assert.equal(await page.locator("#what-if [name=if_price]").inputValue(), "0.8");
+  }));
+
 test("the form of a refused price has no violation", () =>
   withReader({}, OPEN, async (page, { faults }) => {
     await open(page, `/costs?${state}`);

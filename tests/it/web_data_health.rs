@@ -31,6 +31,10 @@ async fn each_stream_shows_what_the_api_states() {
         let name = format!("{} · {}</a>", text("source"), text("stream"));
         rest = rest.split_once(&name).unwrap_or_else(|| panic!("{name} is missing: {html}")).1;
         let row = rest.split_once("</tr>").unwrap().0;
+        for list in ["runs", "rejections", "drift"] {
+            let link = format!("/v1/sync/{list}?source={}&amp;stream={}\"", text("source"), text("stream"));
+            assert!(html.contains(&link), "{link}: {html}");
+        }
         assert!(row.contains(&text("state").replace('_', " ")), "{name}: {row}");
         assert_eq!(row.contains("class=\"failing\""), poller["is_failing"] == true, "{name}: {row}");
     }
@@ -41,7 +45,7 @@ async fn each_stream_shows_what_the_api_states() {
         "the list was cut",
         "1 available, 1 pending",
         "two are missing",
-        "0 of the last 1 runs were complete",
+        "the last run was not complete",
     ] {
         assert!(html.contains(part), "`{part}` is missing in {html}");
     }

@@ -61,6 +61,20 @@ async fn the_list_is_that_of_the_api_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_session_leads_back_to_the_list_as_it_was() {
+    let api = Api::in_depth().await;
+    let state = "from=2026-11-10&to=2026-11-21&zone=Asia/Kathmandu&compare=none&source=rtk-eu&sort=-minutes_consumed";
+    let list = page(&api, &format!("/sessions?{state}")).await;
+    let one =
+        htmlize::unescape(list.split_once("href=\"/sessions/").unwrap().1.split('"').next().unwrap()).into_owned();
+    assert_eq!(one.split_once('?').unwrap().1, state);
+    // the place among the events is the session's alone
+    let html = page(&api, &format!("/sessions/{one}&at=2026-11-16T10:00:00Z")).await;
+    let back = html.split_once(">All sessions</a>").unwrap().0.rsplit_once("href=\"").unwrap().1;
+    assert_eq!(htmlize::unescape(back.trim_end_matches('"')), format!("/sessions?{state}"));
+}
+
+#[tokio::test]
 async fn a_session_that_runs_has_a_length_so_far() {
     let api = Api::new().await;
     // it is noon of the 20th, and the meeting began at half past eleven at night of the 18th
@@ -82,7 +96,8 @@ async fn a_search_marks_words_and_links_to_the_second() {
     let html = page(&api, &format!("/sessions?{RANGE}&q=refund")).await;
     assert!(html.contains("<mark>refund</mark>"), "{html}");
     assert!(!html.contains("<b>all") && html.contains("&#60;b&#62;all&#60;/b&#62; &#38; more"), "{html}");
-    let address = "/sessions/31?at=2026-11-17T12:01:00Z&#38;zone=UTC#at";
+    let address =
+        "/sessions/31?at=2026-11-17T12:01:00Z&#38;from=2026-11-10&#38;to=2026-11-21&#38;zone=UTC&#38;q=refund#at";
     assert!(html.contains(address), "{html}");
     let one = page(&api, "/sessions/31?at=2026-11-17T12:01:00Z&zone=UTC").await;
     let linked = one.split_once("<li id=\"at\" class=\"at\">").unwrap().1;

@@ -110,6 +110,7 @@ impl AccessPolicy {
                 API_KEY,
                 header::CONTENT_TYPE,
                 header::ACCEPT,
+                header::IF_MATCH,
                 header::IF_NONE_MATCH,
                 HeaderName::from_static("idempotency-key"),
                 REQUEST_ID,

@@ -6,3 +6,4 @@
 pub(crate) mod card_body;
 pub(crate) mod cards;
 pub(crate) mod estimate;
+pub(crate) mod replace;

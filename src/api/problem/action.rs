@@ -74,6 +74,8 @@ pub enum ActionProblem {
         /// Reason.
         reason: String,
     },
+    /// The current rate cards are not those that the caller knows.
+    CardsChanged,
     /// The API key is revoked, has expired, or has a successor.
     KeyEnded,
     /// A call with this key is under way.
@@ -159,6 +161,12 @@ impl ActionProblem {
             Self::SourceNotChanged { reason } => {
                 conflict("source_not_changed", "The source was not changed", reason.clone())
             }
+            Self::CardsChanged => ProblemText::new(
+                StatusCode::PRECONDITION_FAILED,
+                "rate_cards_changed",
+                "The rate cards have changed",
+                "Nothing was changed. List the rate cards, and make the new set of those, with their `ETag`.",
+            ),
             Self::KeyEnded => conflict("key_ended", "The key has ended", KEY_ENDED.to_owned()),
             Self::InFlight => conflict(
                 "action_in_flight",

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
+use crate::query::ReadError;
 use crate::query::metrics::column::prelude::*;
 use crate::query::metrics::dimension::{Dimension, Level};
 use crate::query::metrics::grain::Grain;
@@ -17,7 +18,7 @@ use crate::query::metrics::plan::{Scan, is_session_untimed};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::time_column::TimeColumn;
 use crate::query::snapshot::Snapshot;
-use crate::query::{ReadError, reading};
+use crate::query::touched_hours::TouchedHours;
 
 /// What all sessions of a row share.
 const SHARED: [Expr; 9] = [
@@ -42,41 +43,21 @@ const HAD: [Expr; 3] = [COMPLETED_AT, MESSAGE_COUNT, PARTICIPANT_COUNT];
 /// Shorter ranges are read from sessions: there is little to save.
 const SHORTEST: TimeDelta = TimeDelta::hours(48);
 
-/// Most sessions that may have changed since the hours were closed; with more, the sessions are read.
-const MOST_CHANGED: i32 = 5_000;
-
 /// The hours of sessions that changed since the hours were closed.
 #[derive(Debug)]
-pub(super) struct ClosedHours {
-    touched_of_start: BTreeSet<DateTime<Utc>>,
-    touched_of_completion: BTreeSet<DateTime<Utc>>,
-}
+pub(super) struct ClosedHours<'s>(&'s TouchedHours);
 
-impl ClosedHours {
+impl<'s> ClosedHours<'s> {
     /// Reads which hours are outdated. `None`: no scan can use closed hours, or too much changed since.
     pub(super) async fn read(
-        snapshot: &Snapshot,
+        snapshot: &'s Snapshot,
         query: &MetricQuery,
         scans: &[Scan],
     ) -> Result<Option<Self>, ReadError> {
         if query.range.to - query.range.from < SHORTEST || !scans.iter().any(|scan| can_read(scan, query)) {
             return Ok(None);
         }
-        let touched = sqlx::query!(
-            r#"select t.of_start as "of_start!: Vec<DateTime<Utc>>",
-                      t.of_completion as "of_completion!: Vec<DateTime<Utc>>"
-                 from ingest.closed_hours_state c
-                cross join lateral ingest.touched_hours(c.touched_since, $1::int + 1) t
-                where c.complete_through <= now() and t.session_count <= $1::int"#,
-            MOST_CHANGED,
-        )
-        .fetch_optional(&mut **snapshot.transaction().await)
-        .await
-        .map_err(reading("the closed hours"))?;
-        Ok(touched.map(|touched| Self {
-            touched_of_start: touched.of_start.into_iter().collect(),
-            touched_of_completion: touched.of_completion.into_iter().collect(),
-        }))
+        Ok(snapshot.touched_hours().await?.map(Self))
     }
 
     /// Lets a scan read closed hours where it can, and where these are most hours of its range.
@@ -84,11 +65,7 @@ impl ClosedHours {
         if !can_read(&scan, query) {
             return scan;
         }
-        let touched = if scan.time_column == TimeColumn::StartedAt {
-            &self.touched_of_start
-        } else {
-            &self.touched_of_completion
-        };
+        let touched = if scan.time_column == TimeColumn::StartedAt { &self.0.of_start } else { &self.0.of_completion };
         let Some(first) = hour_of(query.range.from) else { return scan };
         let mut open: BTreeSet<DateTime<Utc>> = touched.range(first..query.range.to).copied().collect();
         let edges = query.buckets.iter().flat_map(|bucket| [bucket.from, bucket.to]);

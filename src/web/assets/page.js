@@ -92,7 +92,7 @@ addEventListener("pageshow", () => wait(false)); // back from another page
 
 let tag = null;
 
-/** Fetches the page again and replaces the parts that changed, unless the reader is in the middle of something. */
+/** Fetches the page again and replaces the parts that changed, except for forms with fields, unless the reader is in the middle of something. */
 async function refresh() {
   const main = document.getElementById("main");
   const busy = main.contains(document.activeElement) && document.activeElement !== main;
@@ -103,7 +103,7 @@ async function refresh() {
     if (answer.status !== 200 || answer.redirected) return;
     tag = answer.headers.get("etag");
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("#completeness,.cards,.panel[id]")) {
+    for (const part of document.querySelectorAll("#completeness,.cards,.panel[id]:not(:has(label))")) {
       const fresh = part.id ? next.getElementById(part.id) : next.querySelector(".cards");
       if (fresh && fresh.outerHTML !== part.dataset.was) {
         const was = fresh.outerHTML;

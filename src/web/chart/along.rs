@@ -44,6 +44,8 @@ pub(super) struct Stroke {
 #[derive(Debug)]
 pub(super) struct Point {
     pub(super) class: String,
+    /// Whether it is left out where there is no room for the points of all buckets.
+    pub(super) is_between: bool,
     pub(super) shape: usize,
     pub(super) x: String,
     pub(super) y: String,

@@ -10,6 +10,9 @@ use crate::web::reading::Answered;
 
 /// Most buckets whose points are marked: of more, only the line can be seen.
 const MAX_MARKED: usize = 62;
+/// Most buckets whose points all have room in a narrow chart; of more, it marks one of so many.
+const FEW: usize = 15;
+const EVERY: usize = 4;
 
 /// Draws each group of some metrics as a line, which stops where there is no value.
 pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Chart {
@@ -45,8 +48,11 @@ pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Cha
                 });
             }
             if along.count() <= MAX_MARKED {
+                let has_line = |beside: Option<usize>| beside.and_then(|at| Along::value(series, at)).is_some();
+                let is_on_line = has_line(at.checked_sub(1)) || has_line(Some(at + 1));
+                let is_between = along.count() > FEW && is_on_line && at % EVERY != 0;
                 let (class, shape) = (format!("{class}{open}"), place % SHAPES + 1);
-                chart.points.push(Point { class, shape, x: middle(at), y: y(value) });
+                chart.points.push(Point { class, is_between, shape, x: middle(at), y: y(value) });
             }
         }
     }

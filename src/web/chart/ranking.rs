@@ -8,15 +8,15 @@ use crate::query::metrics::series::answer::Series;
 use crate::web::chart::{percent, size};
 use crate::web::figure::Measured;
 use crate::web::reading::Answered;
+use crate::web::selection::Selection;
 use crate::web::table::{Cell, Mark, Strip, Table};
-use crate::web::visit::Visit;
 use crate::web::words;
 
 /// Height of a bar, CSS pixels.
 const BAR: usize = 16;
 
 /// Draws the groups along the axis of an answer; the bars are of its first metric.
-pub(crate) fn ranking(visit: &Visit, answered: &Answered) -> Table {
+pub(crate) fn ranking(selection: &Selection, answered: &Answered) -> Table {
     let answer = &answered.answer;
     let series: Vec<&Series> = answer.series.iter().filter(|series| !series.is_other).collect();
     let value = |series: &Series, at: usize| series.data.get(at).copied().flatten();
@@ -31,13 +31,10 @@ pub(crate) fn ranking(visit: &Visit, answered: &Answered) -> Table {
     };
     // of other dimensions a session has several values
     let is_linked = Dimension::parse(answer.axis).is_some_and(is_filterable);
-    let link = |at: usize| {
-        let selection = &visit.selection;
-        match answer.keys.get(at).and_then(Option::as_ref) {
-            _ if is_other(at) || !is_linked => None,
-            Some(key) => Some(selection.with(answer.axis, Some(&as_list(key))).link("/sessions")),
-            None => Some(selection.with("missing", Some(answer.axis)).link("/sessions")),
-        }
+    let link = |at: usize| match answer.keys.get(at).and_then(Option::as_ref) {
+        _ if is_other(at) || !is_linked => None,
+        Some(key) => Some(selection.with(answer.axis, Some(&as_list(key))).link("/sessions")),
+        None => Some(selection.with("missing", Some(answer.axis)).link("/sessions")),
     };
     let in_words = |at: usize| {
         let value = answer.keys.get(at).and_then(Option::as_ref).filter(|_| !is_other(at));

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use crate::api::costs::card_body::FIRST_INSTANT;
-use crate::api::costs::cards::seen;
+use crate::api::costs::cards::{seen, version};
 use crate::api::costs::estimate::{CostEstimate, estimate};
 use crate::api::formats::cell::Cell as Exact;
 use crate::api::problem::ApiError;
@@ -36,6 +36,7 @@ pub(crate) const PLANS: [Plan; 2] = [
         title: "Estimated cost by provider",
         metrics: &["estimated_cost"],
         asked: "&dimensions=provider",
+        kind: None,
         what: "priced sessions",
         drawing: Drawing::Stacked,
         is_wide: true,
@@ -45,6 +46,7 @@ pub(crate) const PLANS: [Plan; 2] = [
         title: "Billable minutes, before and after rounding",
         metrics: &["billable_minutes", "rounded_billable_minutes"],
         asked: "",
+        kind: None,
         what: "billable minutes",
         drawing: Drawing::Lines,
         is_wide: false,
@@ -59,7 +61,7 @@ const UNITS: [&str; 3] = ["minute", "session", "resolution"];
 struct Costs {
     cards: Vec<Card>,
     panels: Vec<Panel>,
-    /// The form that sets a price; `None`: the key lacks the scope.
+    /// The form that sets a price; `None`: the key lacks the scope for it, or sees no prices.
     price: Option<PriceForm>,
     form: Form,
     what_if: Option<Panel>,
@@ -87,6 +89,7 @@ async fn answer(visit: &Visit, price: PriceForm) -> Result<Response, ApiError> {
     let reading = Reading::open(visit).await?;
     let (cards, mut panels) = section::read(visit, &reading, &CARDS, &PLANS).await;
     let standing = reading.part(&[Scope::MetricsRead], seen(&visit.state)).await;
+    let version = standing.as_ref().ok().map(|cards| version(cards));
     panels.push(prices(visit, standing).with_files(visit));
     let form = Form::of(visit, &reading);
     let body = (!form.price.is_empty()).then(|| form.body(visit));
@@ -101,7 +104,7 @@ async fn answer(visit: &Visit, price: PriceForm) -> Result<Response, ApiError> {
     let caller = &visit.state.caller;
     // the command concerns all sources
     let can_set = caller.has_any(&[Scope::CostsWrite]) && caller.sources.limit().is_none();
-    let price = can_set.then(|| price.offered(visit, &form.sources));
+    let price = version.filter(|_| can_set).map(|version| price.offered(visit, &form.sources, version));
     let body = body.map(|body| format!("{body:#}"));
     visit.respond(Section::Costs, &reading, &Costs { cards, panels, price, form, what_if, body })
 }
@@ -161,7 +164,7 @@ fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
     if cards.is_empty() {
         let sentence = "No prices are set, so no cost is known.".to_owned();
         let help = Some(Cell::link("Set prices by the API", "/docs/#/costs/replace_rate_cards".to_owned()));
-        return Panel { help, links, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
+        return Panel { help, links, is_wide: true, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
     }
     let zoned = Zoned::of(visit);
     // the price is second, since a phone shows the first columns

@@ -20,6 +20,7 @@ use crate::web::data_health::stream::{RUNS, StreamItem, table};
 use crate::web::layout::Section;
 use crate::web::panel::{Links, Panel, State};
 use crate::web::reading::{Reading, Trouble};
+use crate::web::selection::escape;
 use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
@@ -61,7 +62,9 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
     });
     let streams =
         Panel { caption: caption.unwrap_or_default(), links: json("/v1/health/pollers"), is_wide: true, ..streams };
-    let compared = Panel { links: json("/v1/reconciliation"), is_wide: true, ..compared };
+    let of_source = visit.selection.get("source").map(|source| format!("?source={}", escape(source)));
+    let compared_json = format!("/v1/reconciliation{}", of_source.unwrap_or_default());
+    let compared = Panel { links: json(&compared_json), is_wide: true, ..compared };
     let (streams, compared) = (streams.with_files(&visit), compared.with_files(&visit));
     let of_each: Vec<Panel> = health.iter().flat_map(|health| &health.items).map(StreamItem::panel).collect();
     if let Some(file) = visit.file(&reading, [&streams, &compared].into_iter().chain(&of_each)) {

@@ -149,7 +149,11 @@ fn colour(verdict: &str) -> &'static str {
 
 fn sentence(runs: &[Run]) -> String {
     let complete = runs.iter().filter(|run| run.verdict.as_deref() == Some("complete")).count();
-    format!("{complete} of the last {} runs were complete", runs.len())
+    match runs.len() {
+        0 => "no run yet".to_owned(),
+        1 => format!("the last run was {}complete", if complete == 1 { "" } else { "not " }),
+        count => format!("{complete} of the last {count} runs were complete"),
+    }
 }
 
 fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, String)> {
@@ -161,9 +165,15 @@ fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, String)> {
     add("Last complete run", poller.last_success_at.map(|at| zoned.distance(at)));
     add("Waits until", poller.parked_until.map(|at| zoned.minute(at)));
     let error = poller.last_error.as_ref().map(|error| {
-        let detail = error.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
-        let advice = error.advice.map(|advice| format!(" {advice}")).unwrap_or_default();
-        format!("{}{detail}{advice}", words::plain(&error.class))
+        let sentence = |text: String| match text.ends_with(['.', '!', '?']) {
+            true => text,
+            false => format!("{text}."),
+        };
+        let detail = error.detail.as_deref().map(|detail| words::plain(&zoned.instants(detail)));
+        // the advice names keys of the configuration
+        let parts = [Some(words::plain(&error.class)), detail, error.advice.map(ToOwned::to_owned)];
+        let parts: Vec<String> = parts.into_iter().flatten().map(sentence).collect();
+        words::capitalized(&parts.join(" "))
     });
     add("Last error", error);
     let windows = &poller.incomplete_windows;

@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use crate::api::formats::cell::Cell as Exact;
 use crate::query::provenance::{Change, Provenance};
 use crate::query::sessions::Session;
 use crate::web::figure::{duration, grouped, short};
@@ -97,11 +98,18 @@ pub(super) fn record(found: &Provenance, zoned: Zoned) -> Table {
 /// Returns the changes of a session.
 pub(super) fn changes(changes: &[Change], zoned: Zoned) -> Table {
     let row = |change: &Change| {
+        let field = change.field.trim_end_matches("_seconds");
+        let is_length = field != change.field;
+        let value = |stored: &Option<String>| {
+            let Some(stored) = stored else { return Cell::text("unknown") };
+            let length = stored.parse::<Decimal>().ok().filter(|_| is_length).map(duration);
+            Cell::text(length.unwrap_or_else(|| zoned.instants(stored))).exactly(Exact::Text(stored.clone()))
+        };
         vec![
             zoned.cell(change.changed_at),
-            Cell::text(change.field.replace('_', " ")),
-            Cell::text(change.old.clone().unwrap_or_else(|| "unknown".to_owned())),
-            Cell::text(change.new.clone().unwrap_or_else(|| "unknown".to_owned())),
+            Cell::text(field.replace('_', " ")).exactly(Exact::Text(change.field.replace('_', " "))),
+            value(&change.old),
+            value(&change.new),
             Cell::text(change.run_id.to_string()),
         ]
     };

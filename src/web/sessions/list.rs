@@ -10,6 +10,7 @@ use crate::query::freshness::{Freshness, FreshnessState};
 use crate::query::sessions::Session;
 use crate::web::figure::{grouped, short};
 use crate::web::reading::Reading;
+use crate::web::selection::Selection;
 use crate::web::sessions::facts::length;
 use crate::web::sessions::shown::{PAGE, Read, Shown, address, question};
 use crate::web::table::{Cell, Table};
@@ -54,7 +55,7 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
         }
         let zoned = Zoned::of(visit);
         let shown =
-            if list.items.is_empty() { empty("sessions", &list.freshness, zoned) } else { table(&list.items, zoned) };
+            if list.items.is_empty() { empty("sessions", &list.freshness, zoned) } else { table(&list.items, visit) };
         Ok::<_, ApiError>((shown, list.page.next))
     });
     // the file has all sessions, not one page of them
@@ -72,13 +73,13 @@ pub(super) fn empty(what: &str, freshness: &Freshness, zoned: Zoned) -> Shown {
     Shown::Empty { sentence: format!("No {what} in this period; {through}."), is_known }
 }
 
-fn table(sessions: &[Session], zoned: Zoned) -> Shown {
+fn table(sessions: &[Session], visit: &Visit) -> Shown {
     let head = HEAD.iter().map(|(name, is_number)| if *is_number { Cell::number(*name) } else { Cell::text(*name) });
-    let rows = sessions.iter().map(|session| row(session, zoned)).collect();
+    let rows = sessions.iter().map(|session| row(session, &visit.selection, Zoned::of(visit))).collect();
     Shown::Sessions(Table { head: head.collect(), rows, ends: None })
 }
 
-fn row(session: &Session, zoned: Zoned) -> Vec<Cell> {
+fn row(session: &Session, selection: &Selection, zoned: Zoned) -> Vec<Cell> {
     let about = [
         &session.meeting_title,
         &session.skill_type,
@@ -98,8 +99,9 @@ fn row(session: &Session, zoned: Zoned) -> Vec<Cell> {
         (None, None) => "not metered".to_owned(),
     };
     let count = |count: Option<i32>| count.map_or_else(|| "–".to_owned(), |count| grouped(Decimal::from(count), 0));
+    let address = selection.link_beside_list(&format!("/sessions/{}", session.session_id));
     vec![
-        Cell::link(zoned.minute(session.started_at), format!("/sessions/{}?zone={}", session.session_id, zoned.name())),
+        Cell::link(zoned.minute(session.started_at), address),
         Cell::text(&session.source),
         Cell::text(&session.session_kind),
         Cell::text(about),

@@ -81,7 +81,7 @@ pub(crate) async fn page(SessionId(session_id): SessionId, visit: Visit) -> Resu
     let body = SessionPage {
         title: session.meeting_title.clone().unwrap_or_else(|| format!("Session {}", session.provider_session_id)),
         subtitle: format!("{} · {} · {}", session.source, session.session_kind, zoned.minute(session.started_at)),
-        list: selection.link("/sessions"),
+        list: selection.link_beside_list("/sessions"),
         next: next.map(|cursor| selection.with("at", None).with("cursor", Some(cursor)).link_here(&visit.path)),
         first: is_later.then(|| selection.with("at", None).with("cursor", None).link_here(&visit.path)),
         json: format!("/v1/sessions/{session_id}"),

@@ -60,6 +60,40 @@ async fn cards_are_replaced_as_a_set_and_it_is_written_down() {
 }
 
 #[tokio::test]
+async fn a_set_replaces_only_the_cards_that_its_caller_read() {
+    let api = Api::new().await;
+    let tag = async || api.send("GET", "/v1/rate-cards", &[]).await.header("etag").to_owned();
+    let set = |price: &str| json!({"cards": [{"source": "rtk-prod", "unit": "minute", "unit_price": price, "currency": "USD"}]});
+    let put = async |condition: &str, price: &str| {
+        api.send_json("PUT", "/v1/rate-cards", &[("if-match", condition)], &set(price)).await
+    };
+    let empty = tag().await;
+    assert!(empty.starts_with('"') && tag().await == empty, "{empty}");
+    assert_eq!(put(&empty, "1").await.0, 200);
+    let one = tag().await;
+    for stale in [&empty, "\"\"", &format!("W/{one}")] {
+        let (status, problem) = put(stale, "2").await;
+        assert_eq!((status, &problem["code"]), (412, &json!("rate_cards_changed")), "{stale}: {problem:#}");
+    }
+    assert_eq!(tag().await, one, "nothing was changed");
+    // of two callers that read the same cards, one is told of the other's
+    let (first, second) = tokio::join!(put(&one, "3"), put(&one, "4"));
+    let mut statuses = [first.0, second.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
+    // each set has a tag of its own, and the same set keeps it
+    let two = tag().await;
+    assert!(two != one && two != empty, "{two}");
+    let list = api.send("GET", "/v1/rate-cards", &[("if-none-match", &two)]).await;
+    assert_eq!((list.status.as_u16(), list.header("cache-control")), (200, "private, max-age=0"));
+    assert_eq!(put(&format!("{empty}, {two}"), "5").await.0, 200);
+    assert_eq!(put("*", "5").await.0, 200);
+    let ended = api.send_json("PUT", "/v1/rate-cards", &[], &json!({"cards": []})).await.1;
+    assert_eq!(ended["ended_count"], 1);
+    assert!(![one, two].contains(&tag().await));
+}
+
+#[tokio::test]
 async fn all_faults_of_cards_are_reported_at_once() {
     let api = Api::new().await;
     let body = json!({"card": [], "cards": [

@@ -60,6 +60,10 @@ async fn texts_are_found_by_word_phrase_language_and_script() {
         // Japanese, and letters of full width
         ("q=東京", vec!["message 35 0"]),
         ("q=京都", vec!["message 35 0"]),
+        // a phrase over a mark, as it is copied from a text, and one that a mark ends
+        ("q=住んでいます。返金", vec!["message 35 0"]),
+        ("q=東京。", vec!["message 35 0"]),
+        ("q=東京。返金", vec![]),
         ("q=都に住ん", vec!["message 35 0"]),
         ("q=都", vec!["message 35 0"]),
         ("q=京東", vec![]),

@@ -142,3 +142,18 @@ async fn without_keys_the_page_needs_no_sign_in() {
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
     assert!(!page(&api, "/").await.contains("Sign out"));
 }
+
+#[tokio::test]
+async fn a_browser_at_an_unknown_address_gets_a_page_and_a_program_a_problem() {
+    let api = Api::new().await;
+    let html =
+        api.send("GET", "/no-such-page", &[("accept", "text/html,*/*;q=0.8"), ("request-id", "request-9")]).await;
+    assert_eq!((html.status.as_u16(), html.header("content-type")), (404, "text/html; charset=utf-8"), "{}", html.text);
+    assert!(html.header("content-security-policy").starts_with("default-src 'none'"));
+    assert!(html.text.contains("<h1>The path does not exist</h1>") && html.text.contains("request-9"), "{}", html.text);
+    assert!(!html.text.contains("/sign-in"), "no key would help: {}", html.text);
+    for accept in ["*/*", "application/json"] {
+        let problem = api.send("GET", "/no-such-page", &[("accept", accept)]).await;
+        assert_eq!((problem.status.as_u16(), &problem.json()["code"]), (404, &json!("no_such_path")), "{accept}");
+    }
+}

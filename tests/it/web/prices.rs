@@ -4,11 +4,20 @@ use super::*;
 
 const OWN: (&str, &str) = ("origin", "http://localhost:8080");
 
-/// Sends the form in the state of an address.
+/// Returns the version of the prices that the form of a page carries.
+fn version(html: &str) -> String {
+    let (_, rest) = part(html, "set-price").split_once("name=\"version\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// Sends the form as it is shown now, in the state of an address.
 async fn set(api: &Api, key: &str, origin: (&str, &str), state: &str, fields: &str) -> Answer {
+    let shown = api.send_as(key, "GET", "/costs").await.text;
+    let version = if shown.contains("id=\"set-price\"") { version(&shown) } else { String::new() };
+    let fields = format!("{fields}&version={version}");
     let key = format!("Bearer {key}");
     let headers = [("authorization", key.as_str()), ("host", "localhost:8080"), origin];
-    post(api, &format!("/costs/rate-cards?{state}"), &headers, fields).await
+    post(api, &format!("/costs/rate-cards?{state}"), &headers, &fields).await
 }
 
 /// Returns source, price, first and last instant of the current cards.
@@ -116,10 +125,84 @@ async fn p14_a_price_is_set_by_keys_with_the_scope_and_pages_of_this_service_alo
     // a session of the page is enough for its form
     let signed_in = post(&api, "/sign-in", &[], &format!("key={key}&next=%2Fcosts")).await;
     let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
-    let done = post(&api, "/costs/rate-cards", &[("cookie", &cookie)], price).await;
+    let version = version(&api.send_as(&key, "GET", "/costs").await.text);
+    let fields = format!("{price}&version={version}");
+    let done = post(&api, "/costs/rate-cards", &[("cookie", &cookie)], &fields).await;
     assert_eq!(done.status, 303, "{}", done.text);
     assert_eq!(cards(&api, &key).await.len(), 1);
     api.access_policy.audit.flush().await;
     let audited = "select count(*) from ingest.audit where kind = 'command' and target like '/costs/rate-cards%'";
     assert!(sqlx::query_scalar::<_, i64>(audited).fetch_one(api.pool()).await.unwrap() >= 1);
+}
+
+#[tokio::test]
+async fn a_price_ends_on_a_day_and_may_hold_for_some_days_alone() {
+    let api = Api::with_keys("requests_per_minute = 0").await;
+    let key = api.key(&[Scope::MetricsRead, Scope::CostsWrite], &[]).await;
+    let price = "source=konpro-eu&unit=minute&unit_price=0.5&currency=USD";
+    let other = "source=konpro-eu&unit=session&unit_price=3&currency=USD";
+    for fields in [price, other] {
+        assert_eq!(set(&api, &key, OWN, "zone=UTC", fields).await.status, 303);
+    }
+    // a price of two days cuts the one that always holds
+    let two_days = price.replace("0.5", "2") + "&valid_from=2026-11-10&valid_to=2026-11-12";
+    assert_eq!(set(&api, &key, OWN, "zone=UTC", &two_days).await.status, 303);
+    let day = |day: &str| json!(format!("{day}T00:00:00Z"));
+    let card = |price: &str, from: &str, to: Value| {
+        ("konpro-eu".to_owned(), price.to_owned(), format!("{from}T00:00:00Z"), to)
+    };
+    let of_session = card("3", "2000-01-01", Value::Null);
+    let [first, second] = [card("0.5", "2000-01-01", day("2026-11-10")), card("2", "2026-11-10", day("2026-11-12"))];
+    assert_eq!(
+        cards(&api, &key).await,
+        [first.clone(), second.clone(), card("0.5", "2026-11-12", Value::Null), of_session.clone()]
+    );
+    // neither price nor currency is needed to end one
+    let end = "source=konpro-eu&unit=minute&unit_price=&currency=&end=true";
+    let ended = set(&api, &key, OWN, "zone=UTC", &format!("{end}&valid_from=2026-11-18")).await;
+    assert_eq!(ended.status, 303, "{}", ended.text);
+    let third = card("0.5", "2026-11-12", day("2026-11-18"));
+    assert_eq!(cards(&api, &key).await, [first, second, third, of_session.clone()]);
+    for (days, name, why) in [
+        ("&valid_from=2026-11-18", "", "There is no such price on these days."),
+        ("&valid_from=soon", "valid_from", "This must be a date."),
+        ("&valid_from=2026-11-18&valid_to=2026-11-17", "valid_to", "The end must be after the first day."),
+    ] {
+        let refused = set(&api, &key, OWN, "zone=UTC", &format!("{end}{days}")).await;
+        assert_eq!(refused.status, 422, "{days}: {}", refused.text);
+        let form = part(&refused.text, "set-price");
+        assert!(form.contains(why) && form.contains(&format!("fault-{name}")) != name.is_empty(), "{days}: {form}");
+    }
+    assert_eq!(set(&api, &key, OWN, "zone=UTC", end).await.status, 303);
+    assert_eq!(cards(&api, &key).await, [of_session]);
+}
+
+#[tokio::test]
+async fn a_form_that_is_older_than_the_prices_changes_nothing_and_shows_them() {
+    let api = Api::with_keys("requests_per_minute = 0").await;
+    let key = api.key(&[Scope::MetricsRead, Scope::CostsWrite], &[]).await;
+    let opened = version(&api.send_as(&key, "GET", "/costs").await.text);
+    let by_api = json!({"cards": [{"source": "rtk-prod", "unit": "minute", "unit_price": 0.002, "currency": "USD"}]});
+    let bearer = format!("Bearer {key}");
+    assert_eq!(api.send_json("PUT", "/v1/rate-cards", &[("authorization", &bearer)], &by_api).await.0, 200);
+    let headers = [("authorization", bearer.as_str()), ("host", "localhost:8080"), OWN];
+    let price = "source=konpro-eu&unit=minute&unit_price=0.5&currency=USD";
+    for fields in [format!("{price}&version={opened}"), price.to_owned(), format!("{price}&version=*")] {
+        let refused = post(&api, &format!("/costs/rate-cards?{DAY}"), &headers, &fields).await;
+        assert_eq!(refused.status, 412, "{}", refused.text);
+        let form = part(&refused.text, "set-price");
+        assert!(form.contains("role=\"alert\">Nothing was saved: the prices have changed"), "{form}");
+        assert!(form.contains("name=\"unit_price\" value=\"0.5\""), "what was entered is not lost: {form}");
+        assert!(part(&refused.text, "rate-cards").contains("0.002 USD per minute"), "{}", refused.text);
+        assert_eq!(cards(&api, &key).await.len(), 1);
+        // the form that is shown then has the version of the prices beside it
+        assert_ne!(version(&refused.text), opened);
+    }
+    let current = version(&api.send_as(&key, "GET", "/costs").await.text);
+    let done = post(&api, "/costs/rate-cards", &headers, &format!("{price}&version={current}")).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    assert_eq!(cards(&api, &key).await.len(), 2);
+    // who does not see the prices is offered no form that replaces them
+    let blind = api.key(&[Scope::SessionsRead, Scope::CostsWrite], &[]).await;
+    assert!(!api.send_as(&blind, "GET", "/costs").await.text.contains("id=\"set-price\""));
 }

@@ -65,7 +65,7 @@ async fn a_panel_states_whether_nothing_happened_or_nothing_is_known() {
     assert_eq!(state(&unknown, "minutes"), "empty-but-unknown", "{unknown}");
     let inapplicable = page(&api, &format!("/?{DAY}&source=konvo-eu")).await;
     let minutes = part(&inapplicable, "minutes");
-    assert!(minutes.contains("Not applicable: no selected source has metered minutes."), "{minutes}");
+    assert!(minutes.contains("Not applicable: what is selected has no metered minutes."), "{minutes}");
     assert!(part(&inapplicable, "card-minutes_consumed").contains("not applicable"));
     // three minutes of the 19th are stored, and the day is not proven
     let partly = page(&api, "/?from=2026-11-18&to=2026-11-20&source=konpro-eu&zone=Europe/Berlin").await;
@@ -94,7 +94,7 @@ async fn a_mistyped_address_is_explained_in_each_panel() {
     let api = Api::new().await;
     let html = page(&api, "/?range=lost_week").await;
     assert_eq!(state(&html, "minutes"), "error");
-    assert!(htmlize::unescape(part(&html, "minutes")).contains("`lost_week` is not a value of `range`."), "{html}");
+    assert!(htmlize::unescape(part(&html, "minutes")).contains("“lost_week” is not a value of “range”."), "{html}");
 }
 
 #[tokio::test]
@@ -226,6 +226,28 @@ async fn a_cost_that_lacks_a_price_leads_to_the_prices() {
     assert_eq!(status, 200, "{set}");
     let html = page(&api, &format!("/?{DAY}")).await;
     assert!(!part(&html, "card-estimated_cost").contains("No prices are set"), "{html}");
+}
+
+#[tokio::test]
+async fn the_links_of_a_panel_keep_its_own_filters() {
+    let api = Api::new().await;
+    let html = page(&api, &format!("/?{DAY}&include_deleted=true")).await;
+    for (id, kind) in [("channels", "chat"), ("avatars", "avatar"), ("skills", "chat"), ("meetings", "meeting")] {
+        let panel = part(&html, id);
+        let groups = panel.split("href=\"/sessions?").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let links: Vec<String> = groups.map(ToOwned::to_owned).chain([link(panel, "Explain")]).collect();
+        assert!(links.len() > 1 || id != "channels", "{id}: {panel}");
+        for address in links {
+            assert!(address.contains(&format!("session_kind={kind}")), "{id}: {address}");
+            assert!(address.contains("include_deleted=true") && address.contains("from=2026-11-18"), "{id}: {address}");
+        }
+    }
+    // a filter of the page that leaves nothing of a panel is no fault of the reader
+    let html = page(&api, &format!("/?{DAY}&session_kind=avatar")).await;
+    assert_eq!((state(&html, "avatars"), state(&html, "minutes")), ("figure", "figure"));
+    for id in ["channels", "skills", "meetings"] {
+        assert!(state(&html, id).starts_with("empty"), "{id}: {}", part(&html, id));
+    }
 }
 
 #[tokio::test]
