@@ -32,7 +32,8 @@ comment on column analytics.participant_quality.source is 'Slug of the source.';
 comment on column analytics.participant_quality.provider is 'Provider of the source.';
 comment on column analytics.participant_quality.provider_participant_id is 'The provider''s id of the presence.';
 comment on column analytics.participant_quality.has_report is
-  'False: the provider has no statistics for it, and all values are null. No row: never requested.';
+  'False: the provider has no statistics for it, or its report lacks a usual field; all values are null. No row: '
+  'never requested.';
 comment on column analytics.participant_quality.audio_mos_avg is
   'Sound sent, as others heard it: mean opinion score 1 to 5, average; the same as audio_out_mos_avg.';
 comment on column analytics.participant_quality.audio_out_mos_avg is

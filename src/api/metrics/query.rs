@@ -126,7 +126,7 @@ pub(crate) fn with_query((schemas, mut paths, methods): UtoipaMethodRouter<ApiSt
 async fn other_methods(ForCaller(state): ForCaller, headers: HeaderMap, request: Request) -> Response {
     let answer = if request.method().as_str() == "QUERY" {
         match <(Asked<FormParameter>, JsonBody)>::from_request(request, &state).await {
-            Ok((asked, body)) => ask_metrics(ForCaller(state), headers, asked, body).await,
+            Ok((asked, body)) => Box::pin(ask_metrics(ForCaller(state), headers, asked, body)).await,
             Err(refusal) => Ok(refusal),
         }
     } else {

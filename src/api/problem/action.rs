@@ -126,14 +126,7 @@ impl ActionProblem {
                 ProblemText::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", detail)
             }
             Self::TooSlow { within } => too_slow_text(*within),
-            Self::Disabled { source } => ProblemText::new(
-                StatusCode::FORBIDDEN,
-                "actions_disabled",
-                "The source does not allow this",
-                format!(
-                    "Nothing may be started at `{source}` unless [sources.actions] enabled = true is configured for it."
-                ),
-            ),
+            Self::Disabled { source } => disabled_text(source),
             Self::NotOffered { source, what } => conflict(
                 "not_offered",
                 "The provider has no such call",
@@ -181,6 +174,16 @@ impl ActionProblem {
             }
         }
     }
+}
+
+fn disabled_text(source: &str) -> ProblemText {
+    let detail = "unless [sources.actions] enabled = true is configured for it.";
+    ProblemText::new(
+        StatusCode::FORBIDDEN,
+        "actions_disabled",
+        "The source does not allow this",
+        format!("Nothing may be started at `{source}` {detail}"),
+    )
 }
 
 fn too_slow_text(within: Duration) -> ProblemText {

@@ -95,7 +95,7 @@ impl PriceForm {
     }
 
     /// Returns the whole set of cards as the API reads it; the last is the one that was entered.
-    pub(super) fn body(&self, standing: Vec<StandingCard>, zone: Tz) -> Result<Value, Vec<Fault>> {
+    pub(super) fn body(&self, standing: &[StandingCard], zone: Tz) -> Result<Value, Vec<Fault>> {
         let day = |name: &str| self.entered(name).filter(|text| !text.is_empty()).map(str::parse::<NaiveDate>);
         let instant = |day: NaiveDate| start_of_day(zone, day);
         let [from, to] = ["valid_from", "valid_to"].map(|name| day(name).and_then(Result::ok).map(instant));

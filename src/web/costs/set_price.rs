@@ -26,7 +26,7 @@ pub(crate) async fn set(
     request: Request,
 ) -> Result<Response, ApiError> {
     let price = PriceForm::of(&Form::read(&policy, &arrival, request).await?);
-    let done = match price.body(seen(&visit.state).await?, Zoned::of(&visit).zone()) {
+    let done = match price.body(&seen(&visit.state).await?, Zoned::of(&visit).zone()) {
         Ok(body) => {
             let requested_by = visit.state.caller.name.clone();
             let operator = Operator { requested_by, request_id: Some(visit.request_id.clone()) };

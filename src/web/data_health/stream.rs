@@ -165,10 +165,7 @@ fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, String)> {
     add("Last complete run", poller.last_success_at.map(|at| zoned.distance(at)));
     add("Waits until", poller.parked_until.map(|at| zoned.minute(at)));
     let error = poller.last_error.as_ref().map(|error| {
-        let sentence = |text: String| match text.ends_with(['.', '!', '?']) {
-            true => text,
-            false => format!("{text}."),
-        };
+        let sentence = |text: String| if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") };
         let detail = error.detail.as_deref().map(|detail| words::plain(&zoned.instants(detail)));
         // the advice names keys of the configuration
         let parts = [Some(words::plain(&error.class)), detail, error.advice.map(ToOwned::to_owned)];
