@@ -179,10 +179,10 @@ impl Table<'_> {
         TaskDecision { owed: agreed, ..Self::known(state, next, Some("no_content")) }
     }
 
-    /// The same file, read again a day later, was whole.
+    /// The same file, read again a day later, was whole. One that differs each time is kept as it is after ten tries.
     fn found_open(&self, is_same: bool) -> TaskDecision {
         let mut owed = self.after("no_length", true);
-        if !is_same {
+        if !is_same && owed.tries < LEAST_TRIES {
             owed.agreed_since = Some(self.moment.now);
         }
         let next = self.confirm_at(&owed).map(|at| earlier(at, self.settles_at()));

@@ -100,6 +100,23 @@ async fn f12_p13_a_file_without_a_length_is_settled_by_a_second_reading_a_day_la
     assert_eq!(world.state("chat").await.1, "");
 }
 
+#[tokio::test]
+async fn f12_p13_a_file_without_a_length_that_differs_each_time_is_kept_as_it_is_after_ten_tries() {
+    let depth = Depth { chat: FixedFile::ready(HEADER), ..Depth::default() };
+    let (world, simulator, _) = world_with(depth).await;
+    let host = OpenHost::start().await;
+    simulator.script(vec![host.link("chat")]);
+    for day in 0..12 {
+        host.send(if day == 0 { 3 } else { 2 });
+        world.clock.set(at("2026-03-10T12:00:00Z") + chrono::TimeDelta::days(day));
+        let lines = world.poll().await;
+        assert_eq!(world.number("select count(*) from core.messages").await, 3, "{day}");
+        // a stream that owes nothing and had nothing to try has no line
+        let owed = lines.iter().find(|line| line.stream == "chat").map_or(0, |line| line.owed);
+        assert_eq!(owed, i64::from(day < 9), "{day}: {lines:?}");
+    }
+}
+
 /// JSON ends with its bracket, with or without a length.
 #[tokio::test]
 async fn f12_json_without_a_length_shows_its_end_itself() {
