@@ -119,7 +119,7 @@ impl PullErrorKind {
                 class: "not_found",
                 action: Action::SkipRecord,
                 may_be_local: false,
-                advice: "The provider does not know this address; check base_url, account_id and app_id of the source.",
+                advice: "The provider does not have this. If it is a list, check base_url, account_id and app_id of the source; content of a session may never have been made, and a second answer a day later settles that.",
             },
             Self::Config => Policy {
                 class: "config_error",
