@@ -1118,8 +1118,8 @@ create function core.paired_characters() returns text
 -- Returns a text as the parser of Postgres should see it: in compatibility form and lower case, without the marks that
 -- would join words to a file name, an address, a tag or a signed number, and with pairs of characters. In a text, the
 -- last character of a run stands alone too, so that a query for one character finds it as the beginning of a word. In a
--- query it does so before other words alone: the run that ends the query may go on in the text, and marks after it count
--- for nothing.
+-- query it does so before other words alone: the run that ends the query may go on in the text, and marks after it
+-- count for nothing.
 create function core.search_text(body text, is_query boolean) returns text
   language plpgsql immutable parallel safe strict
 as $$
