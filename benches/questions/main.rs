@@ -158,6 +158,7 @@ fn router(pool: &PgPool, memory: Memory) -> anyhow::Result<axum::Router> {
         clock,
         default_zone: chrono_tz::Tz::UTC,
         zones: tributary::query::zones::Zones::default(),
+        shared_catalogs: None,
         is_distributed: false,
         health: HealthSettings::default(),
         health_reads: tributary::query::pollers::HealthReads::default(),

@@ -1,5 +1,6 @@
 //! The state that all handlers share. Connections, clock and everything that acts are handed in.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use axum::http::request::Parts;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::access::caller::Caller;
@@ -51,6 +53,8 @@ pub struct ApiState {
     pub default_zone: Tz,
     /// The database's names of time zones.
     pub zones: Zones,
+    /// Catalogs that the queries of one request share; `None`: each reads its own.
+    pub shared_catalogs: Option<SharedCatalogs>,
     /// Whether the database spreads its tables over several nodes.
     pub is_distributed: bool,
     /// Thresholds of bad health.
@@ -76,6 +80,9 @@ pub struct ApiState {
     /// The caller of the request; no caller where it was not read from the request.
     pub caller: Caller,
 }
+
+/// Catalogs by the range that their gaps are of.
+pub(crate) type SharedCatalogs = Arc<Mutex<HashMap<Option<TimeRange>, Catalog>>>;
 
 /// What a request that is read from the replica needs besides.
 #[derive(Debug, Clone)]
@@ -120,7 +127,14 @@ impl ApiState {
 
     /// Reads the sources that the caller may see, with the gaps that touch `range`.
     pub(crate) async fn catalog(&self, range: Option<TimeRange>) -> Result<Catalog, ReadError> {
-        self.catalog_from(&self.pool, range).await
+        let Some(shared) = &self.shared_catalogs else { return self.catalog_from(&self.pool, range).await };
+        let mut shared = shared.lock().await;
+        if let Some(catalog) = shared.get(&range) {
+            return Ok(catalog.clone());
+        }
+        let catalog = self.catalog_from(&self.pool, range).await?;
+        shared.insert(range, catalog.clone());
+        Ok(catalog)
     }
 
     /// Reads the same by other connections of this state.

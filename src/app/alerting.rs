@@ -264,6 +264,7 @@ pub(super) fn state_for_checks(app: &App, pool: &PgPool) -> ApiState {
         clock: Arc::clone(&app.clock),
         default_zone: app.config.server.default_zone,
         zones: Zones::default(),
+        shared_catalogs: None,
         is_distributed: app.config.database.is_citus,
         health: HealthSettings::default(),
         health_reads: HealthReads::default(),

@@ -170,6 +170,7 @@ async fn answer(
         clock: Arc::clone(&app.clock),
         default_zone: app.config.server.default_zone,
         zones: zones(app, &probes).await,
+        shared_catalogs: None,
         is_distributed: app.config.database.is_citus,
         health: HealthSettings::default(),
         health_reads: HealthReads::default(),

@@ -96,6 +96,6 @@ impl WalkRecord {
             .or_else(|| is_ahead.then(|| "the provider's clock is before this range".to_owned()));
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let distinct_count = number(self.end.distinct());
-        Finding { window, doubt, provider_total: self.end.total().map(number), distinct_count }
+        Finding { window, doubt, is_denied: false, provider_total: self.end.total().map(number), distinct_count }
     }
 }

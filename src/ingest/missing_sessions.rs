@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ingest::completeness::WalkRecord;
 use crate::ingest::run::Run;
-use crate::ingest::verdict::{DENIED, Halt};
+use crate::ingest::verdict::Halt;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
 use crate::store::absence;
@@ -37,7 +37,7 @@ pub(super) struct Missing {
     pub(super) ids: Vec<ProviderRecordId>,
     /// The least time for which they must be missing before they count as deleted.
     pub(super) deleted_after: TimeDelta,
-    /// Why the list proves nothing about its range.
+    /// Why the list proves nothing about its range: it is empty, and sessions are stored.
     pub(super) doubt: Option<String>,
 }
 
@@ -92,7 +92,9 @@ impl Run<'_> {
 fn denied(missing: absence::Missing, is_agreed: bool) -> Missing {
     let (ids, of) = (missing.ids, missing.stored_count);
     let is_credible = absence::is_credible(ids.len(), of);
-    let doubt = format!("{DENIED} where {of} sessions are stored; a second reading a day later decides");
+    let doubt = format!(
+        "the provider states that there is nothing where {of} sessions are stored; a second reading a day later decides"
+    );
     Missing { ids, deleted_after: if is_credible { A_DAY } else { NEVER }, doubt: (!is_agreed).then_some(doubt) }
 }
 

@@ -88,6 +88,8 @@ pub(super) struct Run<'a> {
     pub(super) missing_fields: Vec<MissingField>,
     /// What could not be proven, a sentence each.
     pub(super) doubts: Vec<String>,
+    /// Whether an empty list denied stored sessions.
+    pub(super) is_denied: bool,
     /// Remaining splits of unproven windows in this run.
     pub(super) cuts_left: u32,
     /// Ranges that an operator accepts as unproven.
@@ -228,7 +230,12 @@ impl Run<'_> {
 
     /// Returns the facts that decide its verdict, unless it was halted.
     pub(super) fn facts(&self) -> RunFacts<'_> {
-        RunFacts { missing_fields: &self.missing_fields, doubts: &self.doubts, ..RunFacts::default() }
+        RunFacts {
+            missing_fields: &self.missing_fields,
+            doubts: &self.doubts,
+            is_denied: self.is_denied,
+            ..RunFacts::default()
+        }
     }
 
     /// Returns its end, for the journal.

@@ -13,8 +13,6 @@ use crate::store::run::{RunOutcome, Verdict};
 
 /// Class of the error of a run in which an empty list denies stored sessions.
 const EMPTY_LIST: &str = "empty_list";
-/// Beginning of the doubt about a window with such a list.
-pub(super) const DENIED: &str = "the provider states that there is nothing";
 
 /// The reason why a run ends early.
 #[derive(Debug)]
@@ -47,6 +45,8 @@ pub(super) struct RunFacts<'a> {
     pub(super) missing_fields: &'a [MissingField],
     /// What it could not prove, a sentence each.
     pub(super) doubts: &'a [String],
+    /// Whether an empty list denied stored sessions.
+    pub(super) is_denied: bool,
     /// Number of records in the window of a unit that is split because it holds too many.
     pub(super) split_total: Option<u64>,
     /// What the stream of a pass owes.
@@ -74,10 +74,9 @@ pub(super) fn judge(facts: &RunFacts<'_>) -> RunOutcome {
         let error = facts.failure.cloned().unwrap_or_else(|| (most.class.clone(), reason.clone()));
         return incomplete(reason.clone(), Some(error));
     }
-    let is_denied = facts.doubts.iter().any(|doubt| doubt.contains(DENIED));
     let class = match fields {
         Some(_) => SCHEMA_DRIFT,
-        None if is_denied => EMPTY_LIST,
+        None if facts.is_denied => EMPTY_LIST,
         None => "incomplete",
     };
     let doubt = facts.doubts.first().map(|first| match facts.doubts.len() {

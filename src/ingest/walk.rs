@@ -182,6 +182,7 @@ impl Run<'_> {
         }
         let doubt = finding.doubt.as_deref().unwrap_or_default();
         self.doubts.push(format!("{}: {doubt}", finding.window));
+        self.is_denied |= finding.is_denied;
         self.deny(finding).await
     }
 
@@ -255,7 +256,7 @@ impl Run<'_> {
                     if finding.doubt.is_none() {
                         let missing = self.missing(&claimed, &walked, now).await?;
                         (page.missing, page.deleted_after) = (missing.ids, missing.deleted_after);
-                        finding.doubt = missing.doubt;
+                        (finding.is_denied, finding.doubt) = (missing.doubt.is_some(), missing.doubt);
                     }
                     let proof = finding.doubt.is_none().then_some(&finding);
                     let saved = self.save(&page, proof).await?;

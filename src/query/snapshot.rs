@@ -4,25 +4,51 @@
 //! would not add up to their total. So all of them use one snapshot, in a read-only transaction. What all queries of a
 //! snapshot need is read once. This module does not depend on the queries.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Postgres, QueryBuilder, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder, Transaction};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::time::timeout;
 
 use crate::query::touched_hours::TouchedHours;
 use crate::query::{ReadError, reading};
 
+const BEGIN: &str = "begin isolation level repeatable read, read only";
+/// Longest wait for a second connection, which only saves time.
+const SOON: Duration = Duration::from_millis(50);
+
 /// A snapshot of the database, for as long as it exists.
 pub struct Snapshot {
     transaction: Mutex<Transaction<'static, Postgres>>,
-    touched_hours: OnceCell<Option<TouchedHours>>,
+    touched_hours: Arc<OnceCell<Option<TouchedHours>>>,
 }
 
 impl Snapshot {
     /// Takes a snapshot of all data committed so far.
     pub async fn take(pool: &PgPool) -> Result<Self, ReadError> {
-        let begin = pool.begin_with("begin isolation level repeatable read, read only").await;
+        let begin = pool.begin_with(BEGIN).await;
         let transaction = Mutex::new(begin.map_err(reading("the state of the database"))?);
-        Ok(Self { transaction, touched_hours: OnceCell::new() })
+        Ok(Self { transaction, touched_hours: Arc::default() })
+    }
+
+    /// Takes the same snapshot on a second connection, so that two statements run at once; `None`: no connection is
+    /// free. It must be taken before any mark is set.
+    pub async fn twin(&self, pool: &PgPool) -> Result<Option<Self>, ReadError> {
+        let failed = || reading("the state of the database");
+        if pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections() {
+            return Ok(None);
+        }
+        let Ok(begun) = timeout(SOON, pool.begin_with(BEGIN)).await else { return Ok(None) };
+        let mut transaction = begun.map_err(failed())?;
+        let id: String = sqlx::query_scalar!(r#"select pg_export_snapshot() as "id!""#)
+            .fetch_one(&mut **self.transaction.lock().await)
+            .await
+            .map_err(failed())?;
+        let adopt = AssertSqlSafe(format!("set transaction snapshot '{id}'"));
+        sqlx::raw_sql(adopt).execute(&mut *transaction).await.map_err(failed())?;
+        Ok(Some(Self { transaction: Mutex::new(transaction), touched_hours: Arc::clone(&self.touched_hours) }))
     }
 
     /// Returns the hours whose closed sums are outdated; `None`: no closed hour can be used.

@@ -17,6 +17,8 @@ pub struct Finding {
     pub window: Window,
     /// `None`: proven complete; else the reason why it is not.
     pub doubt: Option<String>,
+    /// Whether the doubt is that its list is empty where sessions are stored.
+    pub is_denied: bool,
     /// The provider's own count.
     pub provider_total: Option<i64>,
     /// Distinct records read.
@@ -26,7 +28,7 @@ pub struct Finding {
 impl Finding {
     /// Returns the finding for a window that could not be read at all.
     pub fn unread(window: Window, doubt: String) -> Self {
-        Self { window, doubt: Some(doubt), provider_total: None, distinct_count: 0 }
+        Self { window, doubt: Some(doubt), is_denied: false, provider_total: None, distinct_count: 0 }
     }
 }
 

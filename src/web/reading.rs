@@ -4,6 +4,7 @@
 //! is missing, or whose query fails, costs its neighbours nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use axum::http::Uri;
 
@@ -13,7 +14,7 @@ use crate::api::metrics::query::QueryParameters;
 use crate::api::metrics::question::understand;
 use crate::api::parameters::Asked;
 use crate::api::problem::{AccessProblem, ApiError};
-use crate::api::state::ApiState;
+use crate::api::state::{ApiState, SharedCatalogs};
 use crate::model::api_key::Scope;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::catalog::Catalog;
@@ -83,7 +84,7 @@ pub(crate) enum Trouble {
 impl Reading {
     /// Reads the sources that the caller may see.
     pub(crate) async fn open(visit: &Visit) -> Result<Self, ApiError> {
-        let state = visit.state.clone();
+        let state = ApiState { shared_catalogs: Some(SharedCatalogs::default()), ..visit.state.clone() };
         let catalog = state.catalog(None).await?;
         let (shows_content, is_lost) = (AtomicBool::new(false), AtomicBool::new(false));
         Ok(Self { state, catalog, request_id: visit.request_id.clone(), shows_content, is_lost })
@@ -134,21 +135,53 @@ impl Reading {
         if let Err(trouble) = self.allow(&[Scope::MetricsRead]) {
             return asked.iter().map(|_| Err(trouble.clone())).collect();
         }
+        if asked.is_empty() {
+            return Vec::new();
+        }
         // no connection is held while another is waited for
         let mut questions = Vec::with_capacity(asked.len());
         for asked in asked {
             questions.push(self.question(&asked).await.map(|question| (asked, question)));
         }
         let snapshot = Snapshot::take(&self.state.pool).await.map_err(|error| self.trouble(error.into()));
-        let mut answers = Vec::with_capacity(questions.len());
-        for question in questions {
-            answers.push(match (question, &snapshot) {
+        let may_have_twin = questions.len() > 1 && !self.state.is_distributed;
+        let twin = match snapshot.as_ref().ok().filter(|_| may_have_twin) {
+            Some(snapshot) => snapshot.twin(&self.state.pool).await.unwrap_or_else(|error| {
+                tracing::debug!(error = %error, "a page is read by one connection");
+                None
+            }),
+            None => None,
+        };
+        let left = Mutex::new(questions.into_iter().enumerate());
+        let beside = async {
+            match &twin {
+                Some(twin) => self.answers_of(&left, Ok(twin)).await,
+                None => Vec::new(),
+            }
+        };
+        let (mut answers, others) = tokio::join!(self.answers_of(&left, snapshot.as_ref()), beside);
+        answers.extend(others);
+        answers.sort_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// Answers the queries that are left, one after the other; returns each answer with its place.
+    async fn answers_of(
+        &self,
+        left: &Mutex<impl Iterator<Item = (usize, Result<(String, Question), ApiError>)>>,
+        snapshot: Result<&Snapshot, &Trouble>,
+    ) -> Vec<(usize, Result<Answered, Trouble>)> {
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut answers = Vec::new();
+        while let Some((place, question)) = next() {
+            let answer = match (question, snapshot) {
                 (Err(error), _) => Err(self.trouble(error)),
                 (Ok(_), Err(trouble)) => Err(trouble.clone()),
                 (Ok((asked, question)), Ok(snapshot)) => {
                     self.answer(snapshot, asked, &question).await.map_err(|error| self.trouble(error))
                 }
-            });
+            };
+            answers.push((place, answer));
         }
         answers
     }

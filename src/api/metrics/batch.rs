@@ -24,7 +24,7 @@ use crate::api::parameters::{Asked, FaultLocation, Faults, NoParameters};
 use crate::api::problem::{AccessProblem, ApiError, Problem};
 use crate::api::problem_responses::AskProblems;
 use crate::api::request_id::RequestId;
-use crate::api::state::{ApiState, ForCaller};
+use crate::api::state::{ApiState, ForCaller, SharedCatalogs};
 use crate::clock::FixedClock;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::snapshot::Snapshot;
@@ -111,7 +111,8 @@ pub(crate) async fn ask_batch(
     faults.refuse()?;
     let now = state.clock.now();
     charge(&state, queries.len(), now)?;
-    let state = ApiState { clock: Arc::new(FixedClock(now)), ..state };
+    let shared_catalogs = Some(SharedCatalogs::default());
+    let state = ApiState { clock: Arc::new(FixedClock(now)), shared_catalogs, ..state };
     let mut parts = Vec::with_capacity(queries.len());
     for (place, query) in queries.iter().enumerate() {
         match prepared(&state, query, &format!("/queries/{place}")).await {

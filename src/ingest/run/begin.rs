@@ -97,6 +97,7 @@ impl<'a> Run<'a> {
             fields: FieldBook::default(),
             missing_fields: Vec::new(),
             doubts: Vec::new(),
+            is_denied: false,
             cuts_left: MAX_CUTS,
             accepted: Vec::new(),
             spared_windows: 0,

@@ -240,11 +240,12 @@ impl Scan {
         !self.any_column(query, &is_elsewhere) && is_filter_narrow(query) && self.grain != Grain::Speakers
     }
 
-    /// Returns whether only sessions are read, by one of their own times, and only their own columns.
+    /// Returns whether only sessions are read, by one of their own times, and only their own columns and cost, which
+    /// follows from these.
     fn is_of_sessions_alone(&self, query: &MetricQuery) -> bool {
         let is_by_time =
             matches!(self.time_column, TimeColumn::StartedAt | TimeColumn::CompletedAt | TimeColumn::EndedAt);
-        let is_elsewhere = |column: Column| !column.is_own;
+        let is_elsewhere = |column: Column| !column.is_own && column.of != Table::Cost;
         !self.is_spread
             && self.alone.is_none()
             && is_by_time

@@ -35,10 +35,10 @@ pub async fn settle(
     let fields = fields.with_news(&mut tx, stream_key).await?;
     let missing = fields.write(&mut tx, stream_key, began_at).await.map_err(&failed)?;
     if let Some(since) = fields.back_since(began_at) {
-        make_due(&mut tx, stream_key, since, now).await?;
+        make_due(&mut tx, stream_key, since, now, None).await?;
     }
     if let Some(since) = missing.iter().map(|field| field.since).min() {
-        look_again(&mut tx, stream_key, since, now + LOOK_AGAIN).await?;
+        make_due(&mut tx, stream_key, since, now + LOOK_AGAIN, Some(1)).await?;
     }
     tx.commit().await.map_err(&failed)?;
     Ok(missing)
@@ -54,7 +54,7 @@ pub async fn look_again_now(
 ) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await.map_err(StoreError::doing("looking for missing fields"))?;
     for (stream, since) in missing(&mut connection, source_id, streams, dropped).await? {
-        look_again(&mut connection, StreamKey { source_id, stream }, since, now).await?;
+        make_due(&mut connection, StreamKey { source_id, stream }, since, now, Some(1)).await?;
     }
     Ok(())
 }
@@ -93,54 +93,33 @@ async fn missing(
     Ok(rows.into_iter().filter_map(|row| Some((Stream::parse(&row.stream)?, row.since))).collect())
 }
 
-/// Makes all tasks due whose content came since then, or was not stored because it lacked a field.
+/// Makes tasks due at `at` whose content came since then, or was not stored because it lacked a field: at most `limit`
+/// of them, the newest sessions first.
 async fn make_due(
     tx: &mut PgConnection,
     stream_key: StreamKey,
     since: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update ingest.artifact_tasks t
-            set next_try_at = $4, settled_at = null,
-                state = case when t.state in ('available', 'empty') then t.state else 'pending' end
-          where t.source_id = $1 and t.stream = $2 and (t.content_at >= $3 or t.reason = $5)
-            and (t.next_try_at is null or t.next_try_at > $4)",
-        stream_key.source_id.0,
-        stream_key.stream.as_str(),
-        since,
-        now,
-        SCHEMA_DRIFT,
-    )
-    .execute(tx)
-    .await
-    .map_err(StoreError::doing("making tasks due whose content lacks a field"))?;
-    Ok(())
-}
-
-/// Makes the newest of these tasks due at `at`.
-async fn look_again(
-    tx: &mut PgConnection,
-    stream_key: StreamKey,
-    since: DateTime<Utc>,
     at: DateTime<Utc>,
+    limit: Option<i64>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "update ingest.artifact_tasks t
             set next_try_at = $4, settled_at = null,
                 state = case when t.state in ('available', 'empty') then t.state else 'pending' end
-          where t.source_id = $1 and t.stream = $2 and (t.next_try_at is null or t.next_try_at > $4)
-            and t.session_id = (select n.session_id from ingest.artifact_tasks n
-                                 where n.source_id = $1 and n.stream = $2 and (n.content_at >= $3 or n.reason = $5)
-                                 order by n.ended_at desc nulls last, n.session_id desc limit 1)",
+           from (select session_id from ingest.artifact_tasks
+                  where source_id = $1 and stream = $2 and (content_at >= $3 or reason = $5)
+                  order by ended_at desc nulls last, session_id desc limit $6) lacking
+          where t.source_id = $1 and t.stream = $2 and t.session_id = lacking.session_id
+            and (t.next_try_at is null or t.next_try_at > $4)",
         stream_key.source_id.0,
         stream_key.stream.as_str(),
         since,
         at,
         SCHEMA_DRIFT,
+        limit,
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("making a task due whose content lacks a field"))?;
+    .map_err(StoreError::doing("making tasks due whose content lacks a field"))?;
     Ok(())
 }

@@ -263,6 +263,7 @@ impl Both {
             let finding = Finding {
                 window: Window { from: row.window_from, to: row.window_to },
                 doubt: None,
+                is_denied: false,
                 provider_total: row.provider_total,
                 distinct_count: row.distinct_count.unwrap_or_default(),
             };

@@ -1,6 +1,7 @@
 //! `/v1/metrics/query`: parameters and bodies, filters, required freshness, limits, and the faults of each.
 
 use sqlx::Row;
+use sqlx::postgres::PgPoolOptions;
 use tributary::query::metrics::sql::statement::Statement;
 use tributary::query::snapshot::Snapshot;
 
@@ -236,16 +237,29 @@ async fn queries_that_are_too_wide_are_refused_with_the_remedy() {
 async fn all_of_a_response_reads_one_snapshot_of_the_data() {
     let api = Api::new().await;
     let snapshot = Snapshot::take(api.pool()).await.unwrap();
-    let count = async || -> i64 {
-        let rows = Statement::new("select count(*) from analytics.sessions").fetch_all(&snapshot).await.unwrap();
+    let count = async |of: &Snapshot| -> i64 {
+        let rows = Statement::new("select count(*) from analytics.sessions").fetch_all(of).await.unwrap();
         rows[0].get(0)
     };
-    let before = count().await;
+    let before = count(&snapshot).await;
     sqlx::raw_sql("delete from core.sessions").execute(api.pool()).await.unwrap();
     assert!(before > 0);
-    assert_eq!(count().await, before);
-    let write = Statement::new("delete from core.sources").fetch_all(&snapshot).await;
-    assert!(write.unwrap_err().to_string().contains("read-only"));
+    assert_eq!(count(&snapshot).await, before);
+    let twin = snapshot.twin(api.pool()).await.unwrap().expect("a connection is free");
+    assert_eq!(count(&twin).await, before, "the second connection sees the same");
+    for one in [&snapshot, &twin] {
+        let write = Statement::new("delete from core.sources").fetch_all(one).await;
+        assert!(write.unwrap_err().to_string().contains("read-only"));
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_has_no_second_connection_where_none_is_free() {
+    let api = Api::new().await;
+    let narrow = PgPoolOptions::new().max_connections(1).connect_with(api.pool().connect_options().as_ref().clone());
+    let narrow = narrow.await.unwrap();
+    let snapshot = Snapshot::take(&narrow).await.unwrap();
+    assert!(snapshot.twin(&narrow).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -224,6 +224,7 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             default_zone: chrono_tz::Tz::UTC,
             zones: self.zones.clone(),
+            shared_catalogs: None,
             is_distributed: citus::is_used(),
             health: tributary::api::HealthSettings::default(),
             health_reads: tributary::query::pollers::HealthReads::default(),

@@ -193,6 +193,7 @@ pub(crate) fn state(pool: PgPool, toml: &str, memory: Memory, clock: Arc<Settabl
         clock,
         default_zone: chrono_tz::Europe::Berlin,
         zones: super::db::zones(),
+        shared_catalogs: None,
         is_distributed: super::citus::is_used(),
         health: HealthSettings::default(),
         health_reads: tributary::query::pollers::HealthReads::default(),

@@ -58,7 +58,7 @@ const STREAMS: &str = "(select f.complete_through, f.provider, f.source, src.sou
   where f.stream = 'sessions' and f.is_enabled) s";
 
 /// Sessions with their cost. It is computed once for a row, and not for each number that uses it.
-const PRICED_SESSIONS: &str = "analytics.priced_sessions s
+const PRICED_SESSIONS: &str = "{view} s
  cross join lateral (select s.list_cost as cost, s.is_priced, s.unpriced_minutes, s.rounded_minutes offset 0) c";
 
 /// Returns the sessions with the alias `s`: as they are, or as they were known.
@@ -154,7 +154,10 @@ pub(super) fn rows(query: &MetricQuery, scan: &Scan, reach: Option<Reach>) -> St
         Grain::Visits if is_bare => "analytics.visits v".into(),
         Grain::Sessions if scan.time_column == TimeColumn::AsOf => joined(OPEN_SESSIONS, ""),
         // Coverage uses every metric.
-        Grain::Sessions if scan.looked_at(query).any(|metric| metric.reads(Table::Cost)) => PRICED_SESSIONS.into(),
+        Grain::Sessions if scan.looked_at(query).any(|metric| metric.reads(Table::Cost)) => {
+            let view = if is_narrow { "ingest.narrow_priced_sessions" } else { "analytics.priced_sessions" };
+            Statement::fill(PRICED_SESSIONS, [("view", view.into())])
+        }
         Grain::Sessions => sessions(),
         Grain::Messages => joined(MESSAGES, ""),
         Grain::Replies => of_sessions(REPLIES),
