@@ -25,6 +25,7 @@ pub use self::database::DatabaseConfig;
 pub use self::input::{ConfigInput, ProviderDefaults};
 pub use self::reader::ConfigFault;
 pub use self::secret::Secret;
+pub(crate) use self::secret::redacted;
 pub use self::server::{AuthMode, Network, ServerConfig, TlsConfig};
 pub use self::source::SourceConfig;
 

@@ -12,6 +12,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use form_urlencoded::byte_serialize;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::{ConfigFault, Section};
@@ -96,8 +99,32 @@ impl Secret {
     pub fn redact(&self, text: &str) -> String {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = [Some(&last.value), last.before.as_ref()].into_iter().flatten();
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "[redacted]"))
+        secrets.fold(text.to_owned(), |text, secret| redacted(&text, secret))
     }
+}
+
+/// Removes a secret from a text: as it is, in any case, percent-encoded, and in base64.
+pub(crate) fn redacted(text: &str, secret: &SecretString) -> String {
+    let secret = secret.expose_secret();
+    let percent_encoded: String = byte_serialize(secret.as_bytes()).collect();
+    let [standard, url_safe] = [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|base64| base64.encode(secret));
+    [secret, &percent_encoded, &standard, &url_safe]
+        .into_iter()
+        .fold(text.to_owned(), |text, form| without(&text, form))
+}
+
+/// Replaces each occurrence of a form of a secret, in any case.
+fn without(text: &str, form: &str) -> String {
+    let (in_lower, form) = (text.to_ascii_lowercase(), form.to_ascii_lowercase());
+    let mut rest = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in in_lower.match_indices(&form) {
+        rest.push_str(&text[from..at]);
+        rest.push_str("[redacted]");
+        from = at + form.len();
+    }
+    rest.push_str(&text[from..]);
+    rest
 }
 
 fn take_over(path: &Path, last: &mut Last) {

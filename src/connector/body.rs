@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use reqwest::{StatusCode, Version};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 
+use crate::config::redacted;
 use crate::connector::error::PullErrorKind;
 use crate::connector::own_resources;
 use crate::model::page::Room;
@@ -84,8 +85,9 @@ pub(super) fn is_cut(version: Version, headers: &HeaderMap, body: &str) -> bool 
 }
 
 /// Returns the provider's own message from an error body, in any of the known forms: `message`, `error.message`,
-/// `errors[0].message`, `detail[0].msg`.
-pub fn message_in(body: &[u8]) -> Option<String> {
+/// `errors[0].message`, `detail[0].msg`. `redact` sees the decoded message before it is shortened, so that no part and
+/// no spelling of a credential remains.
+pub fn message_in(body: &[u8], redact: impl Fn(&str) -> String) -> Option<String> {
     #[derive(Deserialize, Default)]
     #[serde(default)]
     struct Body {
@@ -104,7 +106,7 @@ pub fn message_in(body: &[u8]) -> Option<String> {
     let found = found.or_else(|| body.error.as_ref().and_then(text));
     let found = found.or_else(|| body.errors.as_ref()?.first().and_then(text));
     let found = found.or_else(|| body.detail.as_ref().and_then(first))?;
-    Some(found.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect())
+    Some(redact(&found).chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect())
 }
 
 /// Returns an error with its causes: the outermost text alone says only "error sending request".
@@ -124,13 +126,40 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 /// Describes a failed call without the credential it was made with.
 pub(super) fn describe(status: StatusCode, body: &[u8], key: &SecretString) -> String {
-    // redact before the message is shortened, so that no part of the credential remains
-    let body = String::from_utf8_lossy(body).replace(key.expose_secret(), "[redacted]");
-    match message_in(body.as_bytes()) {
+    match message_in(body, |said| redacted(said, key)) {
         Some(said) => format!("status {status}: {said}"),
         None if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
             format!("status {status}: redirects are not followed")
         }
         None => format!("status {status}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_a_provider_repeats_in_any_spelling_is_left_out() {
+        let key = SecretString::from("KEY-a1+\\/=Zz42");
+        let spellings = [
+            r"KEY-a1+\\/=Zz42",
+            r"KEY-a1+\\\/=Zz42",
+            r"KEY-a1\u002B\\/=Zz42",
+            r"key-a1+\\/=zz42",
+            "KEY-a1%2B%5C%2F%3DZz42",
+            "key-a1%2b%5c%2f%3dzz42",
+            "S0VZLWExK1wvPVp6NDI=",
+        ];
+        for spelling in spellings {
+            // at the end of what is kept, so that shortening cuts it
+            for before in ["invalid key ".to_owned(), "x".repeat(MESSAGE_CHARS - 6)] {
+                let body = format!(r#"{{"error":{{"message":"{before}{spelling}"}}}}"#);
+                let said = describe(StatusCode::BAD_REQUEST, body.as_bytes(), &key);
+                let kept: String = said.trim_start_matches("status 400 Bad Request: ").to_owned();
+                let begins = format!("{before}[redacted]");
+                assert!(begins.starts_with(&kept), "{spelling}: {said}");
+            }
+        }
     }
 }

@@ -185,7 +185,7 @@ impl ApiClient {
         let now = self.clock.now();
         // status and headers come first: a refusal counts even if the body cannot be read
         let mut said = Observation::read(&headers, now);
-        let is_whole = status.is_success() && status != StatusCode::PARTIAL_CONTENT;
+        let is_whole = matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION);
         let failure = (!is_whole).then(|| self.kind_of(status, &headers, &said, now));
         if let Some(PullErrorKind::RateLimited { until }) = failure {
             said.blocked_until = Some(until);
@@ -250,8 +250,9 @@ impl ApiClient {
             503 => stated.map_or(PullErrorKind::Transient, |until| PullErrorKind::RateLimited { until }),
             401 | 403 => PullErrorKind::Auth,
             404 | 410 => PullErrorKind::NotFound,
-            // the request asked neither for a range nor for changes only
-            206 | 304 => PullErrorKind::Contract,
+            // the request asked neither for a range nor for changes only; what is accepted or partial is no answer yet
+            206 | 207 | 304 => PullErrorKind::Contract,
+            202 => PullErrorKind::Transient,
             // repeating a call that is not implemented changes nothing
             501 => PullErrorKind::Config,
             408 | 425 | 500..=599 => PullErrorKind::Transient,

@@ -226,14 +226,20 @@ impl<'a> Fields<'a> {
 
     /// Returns the record's own id, or a reject.
     pub fn required_id(&self, name: &str) -> Result<ProviderRecordId, Reject> {
-        let text = self.text(name).ok_or_else(|| self.reject("missing_field", name, "the id is missing", None))?;
+        let text = self.text(name).filter(|text| text != "undefined");
+        let text = text.ok_or_else(|| self.reject("missing_field", name, "the id is missing", None))?;
+        // several such ids would become one
+        if self.present(name).and_then(|raw| lossy_text(raw.get())).is_some_and(|(_, was_replaced)| was_replaced) {
+            return Err(self.reject("unusable_id", name, "the id has characters that are not text", None));
+        }
         ProviderRecordId::parse(&text).map_err(|error| self.reject("unusable_id", name, &error.to_string(), None))
     }
 
     /// Returns the instant without which a record cannot be placed, or a reject.
     pub fn required_instant(&self, name: &str, id: &ProviderRecordId) -> Result<DateTime<Utc>, Reject> {
         self.instant(name).ok_or_else(|| {
-            if self.instant_text(name).is_some() {
+            let is_list = self.present(name).is_some_and(|raw| raw.get().starts_with('['));
+            if is_list || self.instant_text(name).is_some() {
                 self.reject("unreadable_time", name, "the value is not an instant between 2000 and 2100", Some(id))
             } else {
                 self.reject("missing_field", name, "the value is missing", Some(id))

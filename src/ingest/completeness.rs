@@ -64,6 +64,7 @@ impl WalkRecord {
             total: page.total,
             next: page.next.as_ref(),
             past_end: page.past_end.as_ref(),
+            more: page.more,
         };
         self.end.follow(end, seen_before)
     }

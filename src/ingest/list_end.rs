@@ -5,11 +5,11 @@
 //! each of these rules, so each needs evidence:
 //!
 //! - A count proves an end if the provider stated it before the end. A count that equals the number listed so far,
-//!   on a full page, may be the size of the page, of the list so far, or a cap. The next page is requested; if it
-//!   has more records, the count is ignored for the rest of the walk.
+//!   on a page that may be full, may be the size of the page, of the list so far, or a cap. The next page is
+//!   requested; if it has more records, the count is ignored for the rest of the walk.
 //! - Without a count, two readings in a row must hold the same records.
-//! - A refusal of the first page is an error and no end. While the provider counts more than it listed, a refusal
-//!   or a repeated page ends the reading and leaves it in doubt.
+//! - A refusal of the first page is an error and no end. While the provider counts more than it listed, or says that
+//!   the list goes on, a refusal or a repeated page ends the reading and leaves it in doubt.
 //!
 //! This module receives pages and returns what they prove. It fetches and saves nothing.
 
@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use crate::connector::error::{PullError, PullErrorKind};
-use crate::model::page::{Cursor, Reject};
+use crate::model::page::{Cursor, More, Reject};
 
 /// Page limit of one reading: beyond it the provider repeats itself in a way the other guards do not detect.
 const MAX_PAGES: u64 = 20_000;
@@ -29,6 +29,8 @@ const MAX_STALE_PAGES: u32 = 2;
 /// Round numbers at which providers cap lists, counts and pages.
 const ROUND_LISTS: u64 = 1_000;
 const ROUND_PAGES: [u64; 2] = [10, 25];
+/// Records of a first page that may be a cap of any length, by number or by size.
+const CAPPED_PAGE: u64 = 20;
 
 /// Statement of a page about the list, beside its records.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,8 @@ pub(super) struct PageEnd<'a> {
     pub(super) next: Option<&'a Cursor>,
     /// Start of the next page if the list continues where only the count says that it ends.
     pub(super) past_end: Option<&'a Cursor>,
+    /// Whether the provider says that the list goes on.
+    pub(super) more: More,
 }
 
 /// The records of a reading, in any order.
@@ -79,6 +83,8 @@ pub(super) struct ListEnd {
     counted: ProviderCount,
     /// The count said that the list has ended, and the page after that was requested.
     was_claimed: bool,
+    /// What the last page said about a next one.
+    more: More,
     /// The provider's refusal of the page after the last one.
     refusal: Option<String>,
     /// The guard that ended the reading.
@@ -117,6 +123,11 @@ impl ListEnd {
         self.empty_pages = if page.rows == 0 { self.empty_pages + 1 } else { 0 };
         self.stale_pages = if page.rows > 0 && !is_new { self.stale_pages + 1 } else { 0 };
         let is_full = self.is_full(page);
+        let said_before = std::mem::replace(&mut self.more, page.more);
+        if page.rows == 0 && said_before == More::Flag && !self.is_counted() {
+            self.guard = Some("the provider says that the list goes on, and sends an empty page".to_owned());
+            return None;
+        }
         self.longest_page = self.longest_page.max(page.rows);
         if self.has_gone_stale() {
             return None;
@@ -139,24 +150,25 @@ impl ListEnd {
         if self.guard.is_some() { None } else { Some(next.clone()) }
     }
 
-    /// Whether the list ends because pages have no new records. While the provider counts more, that is a guard.
+    /// Whether the list ends because pages have no new records. While the provider counts more, or counts nothing and
+    /// says that the list goes on, that is a guard.
     fn has_gone_stale(&mut self) -> bool {
         let borne = if self.is_counted() && !self.is_overdue() { 1 } else { MAX_STALE_PAGES };
         if self.stale_pages < borne {
             return false;
         }
-        if self.is_overdue() {
+        if self.is_overdue() || (!self.is_counted() && self.more != More::Unsaid) {
             self.guard = Some("the provider keeps repeating a page".to_owned());
         }
         true
     }
 
     /// Whether a page has full length: as requested, or as long as the longest one before it. For a first page that
-    /// the provider may have capped: a multiple of usual caps.
+    /// the provider may have capped: a multiple of usual caps, or more than a few records.
     fn is_full(&self, page: PageEnd<'_>) -> bool {
         let is_round = ROUND_PAGES.iter().any(|round| page.rows > 0 && page.rows.is_multiple_of(*round));
         match self.page_count {
-            1 => is_round || (page.page_size > 0 && page.rows >= page.page_size),
+            1 => is_round || page.rows >= CAPPED_PAGE || (page.page_size > 0 && page.rows >= page.page_size),
             _ => page.rows > 0 && (page.rows >= self.longest_page || page.rows == page.page_size),
         }
     }
@@ -166,6 +178,9 @@ impl ListEnd {
         // a missing list may mean the end, but never for a page that the provider counts
         let is_broken = error.kind == PullErrorKind::NoList && self.is_overdue();
         let is_end = self.page_count > 0 && error.refuses_page() && !is_broken;
+        if is_end && self.more != More::Unsaid && !self.is_counted() {
+            self.guard = Some(format!("the provider says that the list goes on, then refused the next page ({error})"));
+        }
         if is_end {
             self.refusal = Some(error.to_string());
         }

@@ -80,6 +80,10 @@ impl Run<'_> {
         let asked_at = self.poller.clock.now();
         gathered.asked_count += 1;
         match self.unless_stopped(self.source.connector.fetch_session(id, request)).await {
+            Ok(page) if page.records.iter().any(|record| record.session.provider_session_id != *id) => {
+                gathered.failures_in_a_row += 1;
+                self.doubts.push(format!("the provider answered with another session than {id}"));
+            }
             Ok(page) => {
                 gathered.failures_in_a_row = 0;
                 if page.is_empty() {

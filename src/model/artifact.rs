@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::model::field::FieldPresence;
 use crate::model::id::ProviderRecordId;
 use crate::model::message::Message;
-use crate::model::page::{Cursor, DriftItem, Reject};
+use crate::model::page::{Cursor, DriftItem, More, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
 use crate::model::stream::Stream;
@@ -110,6 +110,8 @@ pub struct ArtifactPage {
     pub next: Option<Cursor>,
     /// Start of the next page, where only the provider's count says that the list has ended.
     pub past_end: Option<Cursor>,
+    /// Whether the provider itself says that the list goes on.
+    pub more: More,
     /// Number of requested records; 0: the content is not a list.
     pub page_size: u64,
     /// Total number of records by the provider, over all pages.
@@ -134,6 +136,7 @@ impl ArtifactPage {
             drift: Vec::new(),
             next: None,
             past_end: None,
+            more: More::Unsaid,
             page_size: 0,
             total: None,
             facts: BTreeMap::new(),

@@ -97,6 +97,18 @@ impl PartialEq for Room {
     }
 }
 
+/// How a provider says that a list goes on after a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum More {
+    /// It does not say so: the next page shows whether it does.
+    #[default]
+    Unsaid,
+    /// By a token for the next page, which may be empty.
+    Token,
+    /// By a flag.
+    Flag,
+}
+
 /// One page of a provider's list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
@@ -110,6 +122,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// Start of the next page, where only the provider's count says that the list has ended.
     pub past_end: Option<Cursor>,
+    /// Whether the provider itself says that the list goes on.
+    pub more: More,
     /// Number of requested records; 0: the caller did not state it.
     pub page_size: u64,
     /// Number of matching records by the provider, over all pages.

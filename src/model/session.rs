@@ -155,7 +155,27 @@ pub fn possible_change(stated: Option<DateTime<Utc>>, fetched_at: Option<DateTim
     stated.filter(|at| fetched_at.is_none_or(|fetched_at| *at <= fetched_at + AHEAD))
 }
 
+/// An end this much later than its own fetch is a fault, and not a difference of clocks.
+const END_AHEAD: TimeDelta = TimeDelta::hours(1);
+
+/// Returns whether something can have ended at this instant when it was fetched.
+pub fn is_possible_end(at: DateTime<Utc>, fetched_at: DateTime<Utc>) -> bool {
+    at <= fetched_at + END_AHEAD
+}
+
 impl Session {
+    /// Leaves out an end that is in the future of its own fetch, with what follows from it; returns whether there was
+    /// one.
+    pub fn leave_out_impossible_end(&mut self, fetched_at: DateTime<Utc>) -> bool {
+        let is_possible = |at: &DateTime<Utc>| is_possible_end(*at, fetched_at);
+        if self.ended_at.iter().chain(&self.completed_at).all(is_possible) {
+            return false;
+        }
+        (self.ended_at, self.ended_at_source, self.completed_at, self.duration_seconds) = (None, None, None, None);
+        self.last_activity_at = self.last_activity_at.filter(is_possible);
+        true
+    }
+
     /// Returns whether this is older than `other` by the provider's own clock. Each comes with the time at which it was
     /// fetched.
     pub fn is_older_than(&self, fetched_at: DateTime<Utc>, other: &Self, other_fetched_at: DateTime<Utc>) -> bool {

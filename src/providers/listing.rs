@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::connector::CheckReport;
 use crate::connector::body::message_in;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::connector::http::{Answer, ApiClient};
-use crate::connector::record::{DriftItems, Fields, Members, elements, lossy_text, members};
+use crate::connector::record::{DriftItems, Fields, elements};
+use crate::connector::{CheckReport, StoredBytes};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Count, Cursor, Page, Record, Reject, Room};
+use crate::model::page::{Count, Cursor, More, Page, Record, Reject, Room};
 use crate::model::session::Session;
 use crate::model::time::Window;
 
@@ -32,6 +32,8 @@ pub(super) struct Listing {
     pub(super) records: Vec<Box<RawValue>>,
     /// Number of matching records, as stated by the provider.
     pub(super) total: Option<u64>,
+    /// Whether the provider says that the list goes on.
+    pub(super) says_more: bool,
     /// The provider's clock.
     pub(super) provider_now: Option<DateTime<Utc>>,
     /// Unknown fields and values of the answer so far.
@@ -48,6 +50,7 @@ impl Listing {
         Self {
             records: records.iter().map(|&record| record.to_owned()).collect(),
             total: None,
+            says_more: false,
             provider_now: answer.provider_now,
             drift,
             null: None,
@@ -82,19 +85,27 @@ impl Listing {
         if counts_page { Count { total: None, why_not: Some(why_not) } } else { Count::of(self.total) }
     }
 
-    /// Returns the ids of the records in field `name`; records without one are left out.
+    /// Returns what the answer says about a next page.
+    pub(super) fn more(&self) -> More {
+        if self.says_more { More::Flag } else { More::Unsaid }
+    }
+
+    /// Returns the ids of the records in field `name`; a record without one is its own id.
     pub(super) fn ids(&self, name: &str) -> Vec<String> {
-        let id = |raw: &RawValue| lossy_text(members(raw.get())?.get(name)?.get()).map(|(text, _)| text);
-        self.records.iter().filter_map(|raw| id(raw)).collect()
+        let ignored = DriftItems::default();
+        let id = |raw: &RawValue| Fields::open(raw.get(), &ignored).ok()?.text(name);
+        self.records.iter().map(|raw| id(raw).unwrap_or_else(|| raw.get().to_owned())).collect()
     }
 
     /// Normalizes every record; each one becomes a session or a reject of the page.
     pub(super) fn into_page(self, normalize: impl Fn(&str, &DriftItems) -> Result<Session, Reject>) -> Page {
-        let mut page = Page { total: self.total, provider_now: self.provider_now, room: self.room, ..Page::default() };
+        let (total, more, provider_now) = (self.total, self.more(), self.provider_now);
+        let mut page = Page { total, more, provider_now, room: self.room, ..Page::default() };
         for raw in self.records {
             let drift = DriftItems::default();
             match normalize(raw.get(), &drift) {
-                Ok(session) => {
+                Ok(mut session) => {
+                    without_impossible_end(&mut session, self.provider_now, &drift);
                     let raw = String::from(Box::<str>::from(raw)).into_bytes();
                     page.records.push(Record { raw, session, drift: drift.into_inner(), alone: None });
                 }
@@ -106,14 +117,21 @@ impl Listing {
     }
 }
 
+fn without_impossible_end(session: &mut Session, fetched_at: Option<DateTime<Utc>>, drift: &DriftItems) {
+    if fetched_at.is_some_and(|fetched_at| session.leave_out_impossible_end(fetched_at)) {
+        drift.count("unreadable_value", "/ended_at", "in the future");
+    }
+}
+
 /// Reads a stored record again. Its bytes are valid text unless they were written by another program.
 pub(super) fn record_of(
-    bytes: &[u8],
+    stored: StoredBytes<'_>,
     normalize: impl Fn(&str, &DriftItems) -> Result<Session, Reject>,
 ) -> Result<Record, Reject> {
-    let drift = DriftItems::default();
-    let session = normalize(&String::from_utf8_lossy(bytes), &drift)
+    let (bytes, drift) = (stored.bytes, DriftItems::default());
+    let mut session = normalize(&String::from_utf8_lossy(bytes), &drift)
         .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
+    without_impossible_end(&mut session, Some(stored.now), &drift);
     Ok(Record { raw: bytes.to_vec(), session, drift: drift.into_inner(), alone: None })
 }
 
@@ -134,23 +152,6 @@ pub(super) fn list_or_null<'a>(answer: &Answer, list: &'a RawValue) -> Option<(V
         return Some((Vec::new(), Some(error)));
     }
     Some((elements(list.get())?, None))
-}
-
-/// Returns whether the envelope of an answer states a failure in spite of its status: an empty list beside an error
-/// proves nothing.
-pub(super) fn states_failure(envelope: &Members<'_>, body: &str) -> bool {
-    let is_stated = |name: &str| {
-        let text = envelope.get(name).map(|value| without_blanks(value.get()));
-        text.is_some_and(|text| !matches!(text.as_str(), "null" | "false" | "\"\"" | "[]" | "{}"))
-    };
-    let ignored = DriftItems::default();
-    let is_success = Fields::of(envelope.clone(), body, &ignored).flag("success");
-    is_success == Some(false) || is_stated("error") || is_stated("errors")
-}
-
-/// Returns the beginning of a JSON value without blanks.
-fn without_blanks(value: &str) -> String {
-    value.chars().filter(|c| !c.is_whitespace()).take(6).collect()
 }
 
 /// Returns what `read` finds in the answer or, if that is nothing, in the answer with its invalid JSON repaired.
@@ -203,7 +204,7 @@ pub(super) fn onward(rows: u64, seen: u64, total: Option<u64>, next: &impl Seria
 
 /// Creates the error for an answer with status 200 that breaks the contract, with the provider's message.
 pub(super) fn contract_error(api: &ApiClient, answer: &Answer, what: &str) -> PullError {
-    let detail = match message_in(redacted(api, &answer.body).as_bytes()) {
+    let detail = match message_in(answer.body.as_bytes(), |said| redacted(api, said)) {
         Some(said) => format!("status 200, but {what}: {said}"),
         None => format!("status 200, but {what}"),
     };

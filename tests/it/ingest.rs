@@ -21,4 +21,5 @@ mod refresh_open;
 mod ring_shares;
 mod rings;
 mod schedule;
+mod stated_more;
 mod windows;

@@ -72,9 +72,9 @@ impl Attempt<'_> {
             let mut identities = identities(&page.rejects).into_iter();
             page.rejects.retain(|_| identities.next().is_some_and(|identity| end.see(identity, true)));
             let (next, past_end) = (page.next.take(), page.past_end.take());
-            let (page_size, total) = (page.page_size, page.total);
+            let (page_size, total, more) = (page.page_size, page.total, page.more);
             gathered.add(page);
-            let said = PageEnd { rows, page_size, total, next: next.as_ref(), past_end: past_end.as_ref() };
+            let said = PageEnd { rows, page_size, total, next: next.as_ref(), past_end: past_end.as_ref(), more };
             let next = end.follow(said, seen_before);
             let Some(next) = next else { break };
             if gathered.listed_count() > MAX_PARTICIPANTS {

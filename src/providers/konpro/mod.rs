@@ -23,7 +23,7 @@ use crate::connector::error::PullError;
 use crate::connector::http::ApiClient;
 use crate::connector::{CheckReport, Connector, ConnectorSettings, OpenSet, StoredBytes, StreamPolicy, no_such_stream};
 use crate::model::id::ProviderRecordId;
-use crate::model::page::{Count, Page, PageRequest, Record, Reject};
+use crate::model::page::{Count, More, Page, PageRequest, Record, Reject};
 use crate::model::stream::Stream;
 use crate::providers::konpro::client::PageRef;
 use crate::providers::konpro::wire::SessionsAnswer;
@@ -97,9 +97,8 @@ impl Connector for KonPro {
     }
 
     fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
-        let read = listing::record_of(stored.bytes, |raw, drift| {
-            normalize::session(raw, stored.now, stored.is_partial, drift)
-        });
+        let read =
+            listing::record_of(stored, |raw, drift| normalize::session(raw, stored.now, stored.is_partial, drift));
         read.map_err(|reject| Reject { is_partial: stored.is_partial, ..reject })
     }
 
@@ -119,9 +118,13 @@ impl Connector for KonPro {
 fn page_of(answer: SessionsAnswer, position: &ListPosition, now: DateTime<Utc>) -> Page {
     let is_active_list = answer.is_active_list;
     let onward = onward(&answer, position);
+    let has_token = answer.next_token.is_some();
     let mut page = answer.listing.into_page(|raw, drift| normalize::session(raw, now, is_active_list, drift));
     for reject in &mut page.rejects {
         reject.is_partial = is_active_list;
+    }
+    if has_token {
+        page.more = More::Token;
     }
     (page.next, page.past_end) = onward.into_cursors();
     page.unprovable = is_active_list.then_some(ACTIVE_LIST);

@@ -11,7 +11,9 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::connector::record::{self, DriftItems, Fields};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::page::Reject;
-use crate::model::session::{EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState};
+use crate::model::session::{
+    EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState, is_possible_end,
+};
 use crate::model::session_outcome::SessionOutcome;
 use crate::model::time;
 
@@ -42,7 +44,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, drift: &D
     let provider_session_id = fields.required_id("session_id")?;
     let created_at = fields.required_instant("created_at", &provider_session_id)?;
     let provider_status = fields.text("status");
-    let (duration, end) = length(&fields, created_at, drift).unzip();
+    let (duration, end) = length(&fields, created_at, now, drift).unzip();
     let ran_until = end.filter(|end| *end > created_at);
     let state = match state(provider_status.as_deref(), created_at, ran_until, now) {
         SessionState::Unknown => SessionState::Unknown,
@@ -104,13 +106,18 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, drift: &D
     })
 }
 
-/// Returns the duration in seconds and the resulting end. A duration that leads past every sane instant is a unit
-/// mistake: it is counted and left out.
-fn length(fields: &Fields<'_>, created_at: DateTime<Utc>, drift: &DriftItems) -> Option<(Decimal, DateTime<Utc>)> {
+/// Returns the duration in seconds and the resulting end. A duration that leads past the present is a mistake, such as
+/// one of units: it is counted and left out.
+fn length(
+    fields: &Fields<'_>,
+    created_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    drift: &DriftItems,
+) -> Option<(Decimal, DateTime<Utc>)> {
     let seconds = fields.amount("duration")?;
     let micros = seconds.checked_mul(Decimal::from(1_000_000)).and_then(|micros| micros.trunc().to_i64());
     let end = micros.and_then(|micros| created_at.checked_add_signed(TimeDelta::microseconds(micros)));
-    let end = end.and_then(time::sane);
+    let end = end.and_then(time::sane).filter(|end| is_possible_end(*end, now));
     if end.is_none() {
         drift.count("unreadable_value", "/duration", "");
     }

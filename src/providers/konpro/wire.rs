@@ -6,6 +6,7 @@
 
 use crate::connector::http::Answer;
 use crate::connector::record::{DriftItems, Fields, Members, members};
+use crate::providers::envelope;
 use crate::providers::listing::{self, Listing};
 
 /// The code of success.
@@ -41,7 +42,7 @@ impl<'a> Envelope<'a> {
         if code.as_ref().is_some_and(|code| code != SUCCESS) {
             return code;
         }
-        if !listing::states_failure(&self.members, &self.answer.body) {
+        if !envelope::states_failure(&self.members) {
             return None;
         }
         let error = self.members.get("error").and_then(|error| Fields::open(error.get(), &ignored).ok());
@@ -52,19 +53,23 @@ impl<'a> Envelope<'a> {
     pub(super) fn sessions(self) -> Option<SessionsAnswer> {
         let answer = self.answer;
         let inner = self.members.get("data").map(|data| data.get()).filter(|data| data.starts_with('{'));
-        let (raw, envelope) = match inner {
+        let (raw, holder) = match inner {
             Some(inner) => (inner, members(inner)?),
-            None => (answer.body.as_str(), self.members),
+            None => (answer.body.as_str(), self.members.clone()),
         };
-        let list = |name| envelope.get(name).and_then(|raw| listing::list_or_null(answer, raw));
-        let history = list("data").filter(|(_, null)| null.is_none() || !envelope.contains_key("sessions"));
+        if envelope::states_failure(&holder) {
+            return None;
+        }
+        let says_more = [&self.members, &holder].into_iter().any(envelope::says_more);
+        let list = |name| holder.get(name).and_then(|raw| listing::list_or_null(answer, raw));
+        let history = list("data").filter(|(_, null)| null.is_none() || !holder.contains_key("sessions"));
         let is_active_list = history.is_none();
         let (records, null) = history.or_else(|| list("sessions"))?;
         let drift = listing::drift_of(answer);
-        let fields = Fields::of(envelope, raw, &drift);
+        let fields = Fields::of(holder, raw, &drift);
         let total = listing::envelope_count(&fields, "total");
         let next_token = fields.text("next_pagination_token");
-        let listing = Listing { total, null, ..Listing::of(answer, &records, drift) };
+        let listing = Listing { total, says_more, null, ..Listing::of(answer, &records, drift) };
         Some(SessionsAnswer { listing, next_token, is_active_list })
     }
 

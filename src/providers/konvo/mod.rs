@@ -124,7 +124,7 @@ impl Connector for Konvo {
     }
 
     fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
-        listing::record_of(stored.bytes, normalize::session)
+        listing::record_of(stored, normalize::session)
     }
 
     async fn check(&self, request: PageRequest<'_>) -> Result<CheckReport, PullError> {

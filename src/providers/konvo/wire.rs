@@ -5,16 +5,17 @@
 
 use crate::connector::http::Answer;
 use crate::connector::record::{Fields, members};
+use crate::providers::envelope;
 use crate::providers::listing::{self, Listing};
 
 /// Splits an answer; `None` where it holds no list, or states a failure beside it.
 pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
-    let envelope = members(&answer.body)?;
-    if listing::states_failure(&envelope, &answer.body) {
+    let members = members(&answer.body)?;
+    if envelope::states_failure(&members) {
         return None;
     }
-    let (records, null) = listing::list_or_null(answer, envelope.get("result")?)?;
+    let (records, null) = listing::list_or_null(answer, members.get("result")?)?;
     let drift = listing::drift_of(answer);
     let total = listing::envelope_count(&Fields::open(&answer.body, &drift).ok()?, "count");
-    Some(Listing { total, null, ..Listing::of(answer, &records, drift) })
+    Some(Listing { total, says_more: envelope::says_more(&members), null, ..Listing::of(answer, &records, drift) })
 }

@@ -116,7 +116,7 @@ pub(super) async fn participants(
     };
     let (next, past_end) = step.onward.into_cursors();
     let listing = step.answer.listing;
-    let (total, mut odd) = (listing.total, listing.drift.into_inner());
+    let (total, more, mut odd) = (listing.total, listing.more(), listing.drift.into_inner());
     let (mut participants, mut rejects) = (Vec::new(), Vec::new());
     for raw in listing.records {
         let drift = DriftItems::default();
@@ -131,6 +131,7 @@ pub(super) async fn participants(
         drift: odd,
         next,
         past_end,
+        more,
         page_size: step.page_size,
         total,
         facts: step.learnt_base.map(|base| (FACT_PAGE_BASE, base.to_string())).into_iter().collect(),

@@ -151,7 +151,7 @@ impl Connector for RealtimeKit {
     }
 
     fn read_record(&self, stored: StoredBytes<'_>) -> Result<Record, Reject> {
-        listing::record_of(stored.bytes, normalize::session)
+        listing::record_of(stored, normalize::session)
     }
 
     fn read_artifact(

@@ -90,6 +90,7 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
     let session_type = fields.text("type");
     let provider_minutes = fields.amount("minutes_consumed");
     let max_concurrent_participants = fields.count("max_concurrent_participants");
+    let parent = parent(&fields, &provider_session_id, drift);
     let is_over = state == SessionState::Ended || ended_at.is_some();
     let found = [
         Some(provider_status.is_some()),
@@ -110,7 +111,7 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
         is_flagged_unresolved: None,
         channel: None,
         person: None,
-        parent_provider_session_id: parent(&fields, drift),
+        parent_provider_session_id: parent,
         group_key: associated_id.clone(),
         created_at,
         started_at,
@@ -166,10 +167,10 @@ fn kind(fields: &Fields<'_>, session_type: Option<&str>) -> SessionKind {
     }
 }
 
-/// Returns the parent's id, if it could be the id of a session.
-fn parent(fields: &Fields<'_>, drift: &DriftItems) -> Option<String> {
+/// Returns the parent's id, if it could be the id of another session.
+fn parent(fields: &Fields<'_>, own: &ProviderRecordId, drift: &DriftItems) -> Option<String> {
     let text = fields.text("parent_session_id")?;
-    if ProviderRecordId::parse(&text).is_err() {
+    if text == own.as_str() || ProviderRecordId::parse(&text).is_err() {
         drift.count("unreadable_value", "/parent_session_id", "");
         return None;
     }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::connector::http::Answer;
 use crate::connector::record::{Fields, Members, members};
+use crate::providers::envelope;
 use crate::providers::listing::{self, Listing};
 
 /// A page of a list.
@@ -23,24 +24,28 @@ pub(super) struct ListAnswer {
 
 /// Whether the answer states a failure.
 pub(super) fn is_failure(answer: &Answer) -> bool {
-    members(&answer.body).is_some_and(|envelope| listing::states_failure(&envelope, &answer.body))
+    members(&answer.body).is_some_and(|members| envelope::states_failure(&members))
 }
 
 /// Splits an answer with the list `data.<name>`; `None` where it holds no such list.
 pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
-    let envelope = members(&answer.body)?;
-    let whole = *envelope.get("data")?;
-    let is_null = whole.get() == "null" && envelope.contains_key("paging");
+    let outer = members(&answer.body)?;
+    let whole = *outer.get("data")?;
+    let is_null = whole.get() == "null" && outer.contains_key("paging");
     let data = if is_null { Members::new() } else { members(whole.get())? };
+    if envelope::states_failure(&data) {
+        return None;
+    }
     let list = if is_null { whole } else { *data.get(name)? };
     let (records, null) = listing::list_or_null(answer, list)?;
     let drift = listing::drift_of(answer);
     let is_object = |raw: &&&RawValue| raw.get().starts_with('{');
-    let paging = [&envelope, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
+    let paging = [&outer, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
     let paging = paging.and_then(|raw| Fields::open(raw.get(), &drift).ok());
     let number = |name| paging.as_ref().and_then(|paging| listing::envelope_count(paging, name));
     let (total, start_offset, end_offset) = (number("total_count"), number("start_offset"), number("end_offset"));
-    let listing = Listing { total, null, ..Listing::of(answer, &records, drift) };
+    let says_more = [&outer, &data].into_iter().any(envelope::says_more);
+    let listing = Listing { total, says_more, null, ..Listing::of(answer, &records, drift) };
     Some(ListAnswer { listing, start_offset, end_offset })
 }
 

@@ -7,9 +7,60 @@ use tributary_simulator::quirks::Quirks;
 
 use crate::harness::{World, noon, records};
 use crate::providers::conformance::over_all_providers;
-use crate::providers::scripted_server::{Server, json};
+use crate::providers::scripted_server::{Server, json, status};
 
-over_all_providers!(an_empty_list_beside_an_error_is_no_empty_account, two_equal_records_without_an_id_are_two,);
+over_all_providers!(
+    an_empty_list_beside_an_error_is_no_empty_account,
+    a_status_that_is_no_final_answer_proves_nothing,
+    two_equal_records_without_an_id_are_two,
+    an_end_in_the_future_is_no_end,
+);
+
+async fn a_status_that_is_no_final_answer_proves_nothing(platform: Platform) {
+    let list = match platform {
+        Platform::Konpro => r#"{"data":[],"total":0}"#,
+        Platform::Konvo => r#"{"result":[],"count":0}"#,
+        Platform::Realtimekit => r#"{"success":true,"data":{"sessions":[]},"paging":{"total_count":0}}"#,
+    };
+    for code in [202, 207] {
+        let mut world = World::new().await;
+        let server = Server::start(move |_| status(code, list)).await;
+        world.poll_elsewhere(platform.as_str(), &server.url);
+        let line = world.poll_one().await;
+        assert_eq!(line.result, "failed", "{code}: {line:?}");
+    }
+}
+
+/// An end, or a length in milliseconds, that leads past the present: nothing of it is stored, and it is counted.
+async fn an_end_in_the_future_is_no_end(platform: Platform) {
+    let mut world = World::new().await;
+    let begun = noon() - TimeDelta::hours(3);
+    let mut record = records::record(platform, "r-0", begun);
+    record.json = match platform {
+        Platform::Konpro => format!(
+            r#"{{"session_id":"r-0","status":"connected","created_at":{},"duration":600000,"avatar_id":"a"}}"#,
+            begun.timestamp()
+        ),
+        Platform::Konvo => format!(
+            r#"{{"id":"r-0","created_at":"{}","status":{{"completed":true,"completed_at":"2099-01-01T00:00:00Z"}}}}"#,
+            records::iso(begun)
+        ),
+        Platform::Realtimekit => format!(
+            r#"{{"id":"r-0","associated_id":"a","status":"ENDED","created_at":"{0}","started_at":"{0}","ended_at":"2098-01-01T00:00:00Z"}}"#,
+            records::iso(begun)
+        ),
+    };
+    let feed = FixedFeed::new([record]);
+    let _simulator = world.simulate(platform, std::sync::Arc::new(feed), Quirks::default()).await;
+    world.poll_one().await;
+    let known = "select count(*) from analytics.sessions
+                  where ended_at is not null or completed_at is not null or duration_seconds is not null
+                     or minutes_consumed is not null";
+    assert_eq!(world.number("select count(*) from core.sessions").await, 1);
+    assert_eq!(world.number(known).await, 0);
+    let counted = "select count(*) from analytics.provider_drift where kind = 'unreadable_value' and path in ('/ended_at', '/duration')";
+    assert_eq!(world.number(counted).await, 1);
+}
 
 async fn an_empty_list_beside_an_error_is_no_empty_account(platform: Platform) {
     let list = match platform {
@@ -23,6 +74,12 @@ async fn an_empty_list_beside_an_error_is_no_empty_account(platform: Platform) {
         r#""error":"busy""#,
         r#""errors":[{"message":"busy"}]"#,
         r#""success":true,"errors":["busy"]"#,
+        r#""ok":false"#,
+        r#""Success":false,"Error":"busy""#,
+        r#""status":"error""#,
+        r#""statusCode":503"#,
+        r#""error_code":500123"#,
+        r#""partial":true"#,
     ];
     for error in errors {
         let body = format!("{{{error},{list}}}");
@@ -34,7 +91,14 @@ async fn an_empty_list_beside_an_error_is_no_empty_account(platform: Platform) {
         assert!(line.result == "failed" && detail.starts_with("contract_error"), "{error}: {} {detail}", line.result);
     }
     // a field for errors that is empty is none
-    for error in [r#""success":true,"errors":[ ]"#, r#""error":null"#, r#""error":"","errors":{}"#] {
+    let none = [
+        r#""success":true,"errors":[ ]"#,
+        r#""error":null"#,
+        r#""error":"","errors":{}"#,
+        r#""ok":true,"status":"ok","error":0"#,
+        r#""statusCode":200,"error":{"code":null,"message":null}"#,
+    ];
+    for error in none {
         let body = format!("{{{error},{list}}}");
         let mut world = World::new().await;
         let server = Server::start(move |_| json(body.clone())).await;
