@@ -134,7 +134,7 @@ impl ListEnd {
         }
         let next = match (page.next, page.past_end) {
             (Some(next), _) => next,
-            (None, Some(past_end)) if self.counted.is_refuted || is_full => {
+            (None, Some(past_end)) if self.counted.is_refuted || is_full || page.more != More::Unsaid => {
                 self.was_claimed = true;
                 past_end
             }
