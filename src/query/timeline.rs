@@ -30,7 +30,8 @@ pub struct TimelineEvent {
     pub position: Option<i32>,
     /// True if the provider gave no leaving time and the end of the session is used.
     pub is_derived: bool,
-    /// Of a message: `user`, `assistant`, `participant` or `unknown`.
+    /// Of a message: `user`, `assistant`, `participant` or `unknown`. For the page: `/messages` has it for programs.
+    #[serde(skip)]
     pub sender_role: Option<String>,
     #[serde(skip)]
     rank: i32,

@@ -104,8 +104,8 @@ async fn a_search_marks_words_and_links_to_the_second() {
     assert!(linked.starts_with("<span>12:01:00</span>"), "{linked}");
     let none = page(&api, &format!("/sessions?{RANGE}&q=nothing-of-it")).await;
     assert!(none.contains("No texts with these words in this period"), "{none}");
-    // that of 63 is still pending
-    assert!(none.contains("class=\"empty unknown\"") && none.contains("1 transcript is not there yet."), "{none}");
+    // that of 63 is pending, and those of 64 and 68 were never tried
+    assert!(none.contains("class=\"empty unknown\"") && none.contains("3 transcripts are not there yet."), "{none}");
     let none = page(&api, &format!("/sessions?{RANGE}&q=nothing-of-it&kind=message")).await;
     assert!(none.contains("No texts with these words") && !none.contains("not there yet"), "{none}");
     let faulty = page(&api, &format!("/sessions?{RANGE}&q=-refund")).await;
@@ -195,10 +195,7 @@ async fn a_chat_says_who_speaks_and_on_which_day() {
         assert!(html.contains(part), "`{part}` is missing in {html}");
     }
     let csv = api.send("GET", "/sessions/32?file=texts.csv", &[]).await.text;
-    assert!(csv.contains(",Customer,,Hello") && csv.contains(",Assistant,,Hi"), "{csv}");
-    let timeline = api.get("/v1/sessions/32/timeline").await;
-    let roles: Vec<&Value> = timeline["items"].as_array().unwrap().iter().map(|item| &item["sender_role"]).collect();
-    assert!(roles.contains(&&json!("assistant")) && roles.contains(&&Value::Null), "{timeline}");
+    assert!(csv.contains(",Customer,\"\",Hello") && csv.contains(",Assistant,\"\",Hi"), "{csv}");
     // created on the 17th, completed on the 18th
     let html = page(&api, "/sessions/31?zone=UTC").await;
     for day in ["17", "18"] {
