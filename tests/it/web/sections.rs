@@ -80,7 +80,7 @@ async fn a_panel_states_whether_nothing_happened_or_nothing_is_known() {
 #[tokio::test]
 async fn a_failing_panel_leaves_its_neighbours() {
     let api = Api::new().await;
-    run(&api, "alter view analytics.priced_sessions rename to not_there").await;
+    run(&api, "alter view ingest.narrow_priced_sessions rename to not_there").await;
     let answer = api.send("GET", &format!("/?{DAY}"), &[("request-id", "request-7")]).await;
     let cost = part(&answer.text, "card-estimated_cost");
     assert!(cost.contains("class=\"empty error\"") && cost.contains("request-7"), "{cost}");
