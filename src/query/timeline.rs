@@ -30,6 +30,9 @@ pub struct TimelineEvent {
     pub position: Option<i32>,
     /// True if the provider gave no leaving time and the end of the session is used.
     pub is_derived: bool,
+    /// Of a message: `user`, `assistant`, `participant` or `unknown`. For the page: `/messages` has it for programs.
+    #[serde(skip)]
+    pub sender_role: Option<String>,
     #[serde(skip)]
     rank: i32,
     #[serde(skip)]
@@ -72,10 +75,11 @@ pub async fn list(
         TimelineEvent,
         r#"
         select at as "at!", event as "event!", participant_id as "participant_id?", name as "name?", body as "body?",
-               position as "position?", is_derived as "is_derived!", rank as "rank!", id as "id!"
+               position as "position?", is_derived as "is_derived!", sender_role as "sender_role?", rank as "rank!",
+               id as "id!"
           from (select state.at, state.rank, state.event, null::bigint as participant_id, null as name, null as body,
                        null::int as position, state.event = 'ended' and s.ended_at_source = 'duration' as is_derived,
-                       '' as id
+                       null as sender_role, '' as id
                   from analytics.sessions s
                  cross join lateral (values (s.created_at, 0, 'created'), (s.started_at, 1, 'started'),
                                             (s.completed_at, 6, 'completed'), (s.ended_at, 7, 'ended'))
@@ -83,7 +87,7 @@ pub async fn list(
                  where s.source_id = $1 and s.session_id = $2
                 union all
                 select moved.at, moved.rank, moved.event, p.participant_id, name.display_name, null, null,
-                       moved.is_derived, p.provider_participant_id
+                       moved.is_derived, null, p.provider_participant_id
                   from analytics.participants p
                   join analytics_pii.participants name using (source_id, session_id, provider_participant_id)
                  cross join lateral (values (p.joined_at, 2, 'joined', false),
@@ -92,7 +96,7 @@ pub async fn list(
                  where p.source_id = $1 and p.session_id = $2
                 union all
                 select m.sent_at, 3, 'message', m.participant_id, name.display_name, text.body, m.position, false,
-                       m.provider_message_id
+                       m.sender_role, m.provider_message_id
                   from analytics.messages m
                   join analytics_pii.messages text using (source_id, session_id, provider_message_id)
                   left join analytics_pii.participants name
@@ -100,7 +104,8 @@ pub async fn list(
                    and name.participant_id = m.participant_id
                  where m.source_id = $1 and m.session_id = $2
                 union all
-                select g.started_at, 4, 'segment', g.participant_id, text.speaker_label, text.body, g.position, false, ''
+                select g.started_at, 4, 'segment', g.participant_id, text.speaker_label, text.body, g.position, false,
+                       null, ''
                   from analytics.transcript_segments g
                   join analytics_pii.transcript_segments text using (source_id, session_id, position)
                  where g.source_id = $1 and g.session_id = $2) happened

@@ -32,7 +32,7 @@ impl Asset {
     }
 }
 
-/// The stylesheet, as it is written.
+/// The stylesheet, as it is written. Its sizes are in rem, so that the reader's own size counts.
 const CSS: &str = include_str!("assets/page.css");
 /// The stylesheet of each scheme.
 static STYLES: LazyLock<[Asset; 3]> =
@@ -49,9 +49,9 @@ fn css(scheme: Scheme) -> String {
     let dark = match scheme {
         Scheme::Auto => return CSS.to_owned(),
         Scheme::Light => "not all",
-        Scheme::Dark => "all",
+        Scheme::Dark => "screen",
     };
-    CSS.replace("(prefers-color-scheme:dark)", dark)
+    CSS.replace("screen and (prefers-color-scheme:dark)", dark)
         .replace("color-scheme:light dark", &format!("color-scheme:{}", scheme.css()))
 }
 
@@ -96,12 +96,13 @@ mod tests {
 
     #[test]
     fn a_chosen_scheme_does_not_depend_on_the_browser() {
-        for (scheme, dark) in [(Scheme::Light, "@media not all{"), (Scheme::Dark, "@media all{")] {
+        for (scheme, dark) in [(Scheme::Light, "@media not all{"), (Scheme::Dark, "@media screen{")] {
             let css = css(scheme);
             let declared = format!(":root{{color-scheme:{};", scheme.as_str());
             assert!(!css.contains("prefers-color-scheme") && css.contains(dark) && css.contains(&declared), "{css}");
         }
-        assert!(css(Scheme::Auto).contains(":root{color-scheme:light dark;"));
+        let auto = css(Scheme::Auto);
+        assert!(auto.contains(":root{color-scheme:light dark;") && auto.contains("@media screen and (prefers-"));
     }
 
     /// Returns the colours of a kind (`p`: of providers, `c`: of other groups) in both schemes.

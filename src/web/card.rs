@@ -2,6 +2,7 @@
 
 use crate::query::metrics::measure::Metric;
 use crate::query::metrics::registry;
+use crate::query::metrics::value::Value;
 use crate::web::chart::spark::spark;
 use crate::web::figure::{Change, Figure, Measured, change, grouped};
 use crate::web::reading::{Answered, Reading, Trouble};
@@ -71,14 +72,18 @@ pub(crate) async fn cards(
     found.enumerate().map(card).collect()
 }
 
+/// Returns what a value is made of, and what is unknown.
+pub(crate) fn remarks(metric: &str, value: &Value) -> Vec<String> {
+    let parts = value.numerator.zip(value.denominator).filter(|_| metric.ends_with("_rate")); // the parts of others are seconds
+    let parts = parts.map(|(of, all)| format!("{} of {}", grouped(of.0, 0), grouped(all.0, 0)));
+    let unknown = value.unknown_count.map(|count| format!("{} unknown", grouped(count.into(), 0)));
+    let few = value.low_sample.filter(|is_low| *is_low).map(|_| "few values".to_owned());
+    [parts, unknown, few].into_iter().flatten().collect()
+}
+
 fn value(visit: &Visit, metric: &'static Metric, answered: &Answered) -> CardValue {
     let Some(value) = answered.answer.totals.get(metric.id) else { return CardValue::default() };
     let measured = Measured { metric: metric.id, unit: metric.unit, currency: answered.answer.currency.as_deref() };
-    let parts = value.numerator.zip(value.denominator).filter(|_| metric.id.ends_with("_rate")); // the parts of others are seconds
-    let mut remarks: Vec<String> = Vec::new();
-    remarks.extend(parts.map(|(of, all)| format!("{} of {}", grouped(of.0, 0), grouped(all.0, 0))));
-    remarks.extend(value.unknown_count.map(|count| format!("{} unknown", grouped(count.into(), 0))));
-    remarks.extend(value.low_sample.filter(|is_low| *is_low).map(|_| "few values".to_owned()));
     let series = answered.answer.series.iter().find(|series| series.metric == metric.id);
     let has_no_price = metric.unit == "money" && answered.answer.currency.is_none();
     let prices = || Cell::link("No prices are set", format!("{}#rate-cards", visit.selection.link("/costs")));
@@ -87,7 +92,7 @@ fn value(visit: &Visit, metric: &'static Metric, answered: &Answered) -> CardVal
         figure: measured.total(value),
         change: change(value),
         spark: series.map(spark).unwrap_or_default(),
-        remarks,
+        remarks: remarks(metric.id, value),
         complete_through: answered.complete_through_briefly(),
     }
 }

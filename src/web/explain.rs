@@ -14,6 +14,7 @@ use crate::query::metrics::explain::{Explanation, Part};
 use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::registry;
 use crate::query::number::Number;
+use crate::web::card::remarks;
 use crate::web::figure::{Figure, Measured, grouped, reason_text};
 use crate::web::layout::{Section, local};
 use crate::web::panel::{Panel, State};
@@ -52,8 +53,12 @@ struct Explained {
     period: String,
     description: String,
     null_rule: String,
-    /// The period before: its value, and the change since.
-    before: Option<[Figure; 2]>,
+    /// What the value is made of, and what is unknown.
+    remarks: Vec<String>,
+    /// The period before: its dates, its value, and the change since.
+    before: Option<(String, [Figure; 2])>,
+    /// Whether the cards compare with another period.
+    compares_otherwise: bool,
     panels: Vec<Panel>,
     csv: String,
     sessions: String,
@@ -102,9 +107,8 @@ impl Words<'_> {
     }
 
     fn signed(self, number: Option<Number>) -> Cell {
-        let sign = number.filter(|number| number.0.is_sign_positive() && !number.0.is_zero()).map_or("", |_| "+");
         let value = self.value(number);
-        Cell { text: format!("{sign}{}", value.text), ..value }
+        Cell { text: number.map_or(value.text, |number| self.measured.change(number.0)), ..value }
     }
 
     fn change(self, number: Option<Number>) -> Figure {
@@ -145,11 +149,13 @@ impl Explained {
             figure: measured.total(&explanation.figure),
             period,
             description: words::plain(explanation.description),
-            null_rule: words::plain(&explanation.null_rule),
-            before: explanation
-                .previous
-                .as_ref()
-                .map(|previous| [measured.total(&previous.figure), words.change(previous.change)]),
+            null_rule: words::rule(&explanation.null_rule),
+            remarks: remarks(explanation.metric, &explanation.figure),
+            before: explanation.previous.as_ref().map(|previous| {
+                let dates = format!("{} until {}", minute(&previous.from), minute(&previous.to));
+                (dates, [measured.total(&previous.figure), words.change(previous.change)])
+            }),
+            compares_otherwise: selection.compare().is_some_and(|compare| compare != "previous_period"),
             panels: tables
                 .into_iter()
                 .map(|(id, title, table)| Panel::new(id, title, State::Table(table)).with_files(visit))

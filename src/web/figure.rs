@@ -11,6 +11,9 @@ use crate::query::number::Number;
 
 /// A narrow space that does not break: between groups of digits, and before units.
 const THIN: char = '\u{202f}';
+const MINUS: char = '\u{2212}';
+/// Least amount of money that two digits after the point can show.
+const CENT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 /// Whole parts from here on show no digits after the point.
 const FEW: i64 = 100;
 /// Growth above this, as a share of the value before, is written as a multiple.
@@ -61,10 +64,37 @@ impl Measured<'_> {
             "minutes" => format!("{}{THIN}min", short(number)),
             "milliseconds" => format!("{}{THIN}ms", short(number)),
             "money" => {
-                self.currency.map_or_else(|| grouped(number, 2), |it| format!("{}{THIN}{it}", grouped(number, 2)))
+                let amount = self.amount(number);
+                self.currency.map_or_else(|| amount.clone(), |it| format!("{amount}{THIN}{it}"))
             }
             _ => short(number),
         }
+    }
+
+    /// Writes an amount of money. What one unit costs may be far less than a hundredth, so its first digits count.
+    fn amount(self, number: Decimal) -> String {
+        let least = if self.metric.starts_with("cost_per_") { Decimal::ONE } else { CENT };
+        if number.is_zero() || number.abs() >= least {
+            let mut cents = number.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+            cents.rescale(2);
+            return written(cents);
+        }
+        let rounded = number.round_sf_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        written(rounded.unwrap_or(number).normalize())
+    }
+
+    /// Writes a tick of an axis: a round number, without zeros at its end.
+    pub(crate) fn tick(self, number: Decimal) -> String {
+        match (self.unit, self.currency) {
+            ("seconds", _) => round_duration(number),
+            ("money", Some(currency)) => format!("{}{THIN}{currency}", grouped(number, 4)),
+            _ => self.text(number),
+        }
+    }
+
+    /// Writes a change: of shares in points.
+    pub(crate) fn change(self, number: Decimal) -> String {
+        if self.is_share() { points(number * Decimal::ONE_HUNDRED) } else { signed(self.text(number)) }
     }
 
     /// Returns whether a ratio is a share of a whole, which is written in percent.
@@ -87,14 +117,10 @@ pub(crate) struct Change {
 /// multiple, since percent from a small base only startle. `None`: none was requested, or there is no value to compare.
 pub(crate) fn change(value: &Value) -> Option<Change> {
     let change = value.comparison.as_ref().filter(|_| value.value.is_some())?;
-    let signed = |number: Decimal| {
-        let sign = if number.is_sign_negative() { "" } else { "+" };
-        format!("{sign}{}", grouped(number, 1))
-    };
-    let percent = |ratio: Decimal| format!("{}{THIN}%", signed(ratio * Decimal::ONE_HUNDRED));
+    let percent = |ratio: Decimal| format!("{}{THIN}%", signed(grouped(ratio * Decimal::ONE_HUNDRED, 1)));
     let text = match (change.previous, change.change_points, change.change_ratio) {
         (None, _, _) => format!("before: {}", reason_text(change.previous_reason.unwrap_or("unknown"))),
-        (Some(_), Some(points), _) => format!("{}{THIN}points", signed(points.0)),
+        (Some(_), Some(change), _) => points(change.0),
         (Some(_), None, Some(ratio)) if ratio.0 > GREAT_GROWTH => {
             return Some(Change { text: multiple(ratio.0), percent: Some(percent(ratio.0)) });
         }
@@ -102,6 +128,17 @@ pub(crate) fn change(value: &Value) -> Option<Change> {
         (Some(_), None, None) => "before: 0".to_owned(),
     };
     Some(Change { text, percent: None })
+}
+
+/// Writes a change in percentage points.
+fn points(number: Decimal) -> String {
+    format!("{}{THIN}points", signed(grouped(number, 1)))
+}
+
+/// Adds the sign to a change as it is written: what is rounded to zero has none.
+fn signed(text: String) -> String {
+    let is_zero = !text.contains(|digit: char| ('1'..='9').contains(&digit));
+    if is_zero || text.starts_with(MINUS) { text } else { format!("+{text}") }
 }
 
 /// Writes growth as a multiple of the value before.
@@ -138,12 +175,16 @@ pub(crate) fn short(number: Decimal) -> String {
 
 /// Writes a number with at most `digits` after the point, its whole part in groups of three.
 pub(crate) fn grouped(number: Decimal, digits: u32) -> String {
-    let rounded = number.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero).normalize();
+    written(number.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero).normalize())
+}
+
+/// Writes all digits of a number, its whole part in groups of three.
+fn written(rounded: Decimal) -> String {
     let text = rounded.abs().to_string();
     let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut written = String::new();
     if rounded.is_sign_negative() && !rounded.is_zero() {
-        written.push('\u{2212}');
+        written.push(MINUS);
     }
     for (place, digit) in whole.chars().enumerate() {
         if place > 0 && (whole.len() - place) % 3 == 0 {
@@ -162,12 +203,15 @@ pub(crate) fn grouped(number: Decimal, digits: u32) -> String {
 pub(crate) fn duration(seconds: Decimal) -> String {
     let digits = u32::from(seconds.abs() < Decimal::TEN);
     let rounded = seconds.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+    if rounded.is_sign_negative() && !rounded.is_zero() {
+        return format!("{MINUS}{}", duration(-seconds));
+    }
     let whole = rounded.to_i64().unwrap_or(0);
-    match whole.abs() {
+    match whole {
         0..60 => format!("{}{THIN}s", grouped(rounded, digits)),
-        60..3_600 => format!("{}{THIN}min {}{THIN}s", whole / 60, whole.abs() % 60),
-        3_600..86_400 => format!("{}{THIN}h {:02}{THIN}min", whole / 3_600, whole.abs() % 3_600 / 60),
-        _ => format!("{}{THIN}d {}{THIN}h", grouped(Decimal::from(whole / 86_400), 0), whole.abs() % 86_400 / 3_600),
+        60..3_600 => format!("{}{THIN}min {}{THIN}s", whole / 60, whole % 60),
+        3_600..86_400 => format!("{}{THIN}h {:02}{THIN}min", whole / 3_600, whole % 3_600 / 60),
+        _ => format!("{}{THIN}d {}{THIN}h", grouped(Decimal::from(whole / 86_400), 0), whole % 86_400 / 3_600),
     }
 }
 
@@ -197,11 +241,29 @@ mod tests {
         assert_eq!(written("minutes_consumed", "minutes", "12.34"), "12.3 min");
         assert_eq!(written("resolution_rate", "ratio", "0.7419"), "74.2 %");
         assert_eq!(written("messages_per_session", "ratio", "7.126"), "7.13");
-        assert_eq!(written("estimated_cost", "money", "-1050.5"), "−1 050.5 USD");
+        assert_eq!(written("estimated_cost", "money", "-1050.5"), "−1 050.50 USD");
+        assert_eq!(written("estimated_cost", "money", "3634.1"), "3 634.10 USD");
+        assert_eq!(written("estimated_cost", "money", "0.004"), "0.004 USD");
+        assert_eq!(written("estimated_cost", "money", "0"), "0.00 USD");
+        assert_eq!(written("cost_per_minute", "money", "0.00842929"), "0.0084 USD");
+        assert_eq!(written("cost_per_resolution", "money", "12.5"), "12.50 USD");
         assert_eq!(written("x", "seconds", "3.44"), "3.4 s");
         assert_eq!(written("x", "seconds", "59.6"), "1 min 0 s");
         assert_eq!(written("x", "seconds", "7260"), "2 h 01 min");
         assert_eq!(written("x", "seconds", "97200"), "1 d 3 h");
+        assert_eq!(written("x", "seconds", "-75"), "−1 min 15 s");
+    }
+
+    #[test]
+    fn a_change_has_the_sign_of_what_is_written() {
+        let changed = |metric: &str, unit: &str, number: &str| {
+            let measured = Measured { metric, unit, currency: None };
+            measured.change(number.parse().expect("a number")).replace(THIN, " ")
+        };
+        assert_eq!(changed("resolution_rate", "ratio", "-0.009"), "−0.9 points");
+        assert_eq!(changed("resolution_rate", "ratio", "0.0003"), "0 points");
+        assert_eq!(changed("sessions", "sessions", "12"), "+12");
+        assert_eq!(changed("x", "seconds", "-75"), "−1 min 15 s");
     }
 
     #[test]

@@ -94,6 +94,8 @@ struct NavigationLink {
 #[derive(Template)]
 #[template(path = "layout.html")]
 pub(crate) struct Layout {
+    /// Name of the page among the windows of a browser.
+    name: String,
     title: &'static str,
     style: String,
     script: String,
@@ -102,6 +104,8 @@ pub(crate) struct Layout {
     /// Address of the page itself.
     here: String,
     path: String,
+    /// Address of the overview.
+    home: String,
     navigation: Vec<NavigationLink>,
     pickers: Option<Pickers>,
     /// Label of the key; `None`: no key is in use.
@@ -129,6 +133,7 @@ impl Layout {
         let caller = &visit.state.caller;
         let scheme = Scheme::of(&visit.headers);
         Self {
+            name: section.title().to_owned(),
             title: section.title(),
             style: style(scheme),
             scheme,
@@ -136,12 +141,21 @@ impl Layout {
             script: SCRIPT.address(),
             icon: ICON.address(),
             path: visit.path.clone(),
+            home: visit.selection.link(Section::Overview.path()),
             navigation: catalog.map(|_| Section::ALL.map(link).into()).unwrap_or_default(),
             pickers: catalog.map(|catalog| Pickers::of(visit, catalog, section.fields(&visit.path))),
             signed_in: caller.key_id.is_some().then(|| caller.label.clone()),
             completeness: catalog.map(|catalog| Completeness::of(visit, catalog)),
             health: visit.selection.link(Section::DataHealth.path()),
             body,
+        }
+    }
+
+    /// Gives the page a name of its own.
+    pub(crate) fn named(self, name: Option<String>) -> Self {
+        match name {
+            Some(name) => Self { name, ..self },
+            None => self,
         }
     }
 }
@@ -189,6 +203,8 @@ pub(crate) struct Notice<'a> {
     pub(crate) request_id: &'a str,
     /// Whether a key with other scopes would help.
     pub(crate) can_use_another_key: bool,
+    /// Address of the overview, in the state of the page.
+    pub(crate) home: String,
     /// Scheme of colours.
     pub(crate) scheme: Scheme,
     /// Address of the style sheet.

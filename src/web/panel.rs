@@ -73,8 +73,8 @@ pub(crate) struct Panel {
     pub(crate) state: State,
     /// One sentence that says what the figure says.
     pub(crate) caption: String,
-    /// A link to what ends a state in which nothing is shown.
-    pub(crate) help: Option<Cell>,
+    /// Links to what ends a state in which nothing is shown.
+    pub(crate) help: Vec<Cell>,
     /// Warnings to read before using the values.
     pub(crate) notes: Vec<String>,
     /// Up to when the data is complete, where that is longer ago than allowed.
@@ -106,7 +106,7 @@ impl Panel {
             title: title.into(),
             state,
             caption: String::new(),
-            help: None,
+            help: Vec::new(),
             notes: Vec::new(),
             stale: None,
             table: None,

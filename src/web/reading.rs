@@ -63,7 +63,7 @@ impl Answered {
 }
 
 /// The reason why a panel shows nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The key lacks the scope.
     Forbidden {

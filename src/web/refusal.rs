@@ -11,13 +11,13 @@ use crate::web::assets::style;
 use crate::web::layout::{Notice, protect};
 use crate::web::respond::{page, rendered};
 use crate::web::scheme::Scheme;
-use crate::web::selection::escape;
+use crate::web::selection::{Selection, escape};
 
 /// Shows a problem response as a page.
 pub(crate) async fn show(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let address = request.uri().path_and_query().map_or("/", |address| address.as_str()).to_owned();
-    let scheme = Scheme::of(request.headers());
+    let (scheme, home) = (Scheme::of(request.headers()), home(&request));
     let is_get = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let Some(reported) = response.extensions_mut().remove::<Reported>() else { return response };
@@ -26,7 +26,7 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
         return Redirect::to(&format!("/sign-in?{ended}next={}", escape(&address))).into_response();
     }
     let problem = reported.problem(&id);
-    let mut shown = of_problem(&problem, scheme);
+    let mut shown = of_problem(&problem, scheme, home);
     *shown.status_mut() = response.status();
     if let Some(after) = response.headers().get(header::RETRY_AFTER) {
         shown.headers_mut().insert(header::RETRY_AFTER, after.clone());
@@ -41,18 +41,25 @@ pub(crate) async fn unknown(request: Request) -> Response {
         return ApiError::NoSuchPath.into_response();
     }
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let mut shown = of_problem(&ApiError::NoSuchPath.of_part(&id), Scheme::of(request.headers()));
+    let problem = ApiError::NoSuchPath.of_part(&id);
+    let mut shown = of_problem(&problem, Scheme::of(request.headers()), home(&request));
     *shown.status_mut() = StatusCode::NOT_FOUND;
     protect(shown).await
 }
 
+/// Returns the address of the overview, in the state of the page that is refused.
+fn home(request: &Request) -> String {
+    Selection::read(request.uri()).link("/")
+}
+
 /// Returns the page of a problem.
-fn of_problem(problem: &Problem, scheme: Scheme) -> Response {
+fn of_problem(problem: &Problem, scheme: Scheme, home: String) -> Response {
     let notice = Notice {
         title: problem.title,
         detail: &problem.detail,
         request_id: &problem.instance,
         can_use_another_key: problem.status == StatusCode::FORBIDDEN,
+        home,
         scheme,
         style: style(scheme),
     };

@@ -19,9 +19,20 @@ impl Visit {
         reading: &Reading,
         body: &impl Template,
     ) -> Result<Response, ApiError> {
+        self.respond_as(section, None, reading, body)
+    }
+
+    /// Answers with a page of a section, which may have a name of its own.
+    pub(crate) fn respond_as(
+        &self,
+        section: Section,
+        name: Option<String>,
+        reading: &Reading,
+        body: &impl Template,
+    ) -> Result<Response, ApiError> {
         reading.refuse_lost()?;
         let body = rendered(body)?;
-        let html = rendered(&Layout::of(self, section, Some(reading.catalog()), body))?;
+        let html = rendered(&Layout::of(self, section, Some(reading.catalog()), body).named(name))?;
         Ok(self.send(reading, html, page))
     }
 

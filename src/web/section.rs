@@ -1,5 +1,6 @@
 //! A section made of metrics: its cards and panels as data, read with one batch of queries.
 
+use crate::model::api_key::Scope;
 use crate::query::metrics::registry;
 use crate::web::card::{self, Card};
 use crate::web::chart::heat::heat;
@@ -70,8 +71,33 @@ pub(crate) async fn read(visit: &Visit, reading: &Reading, cards: &[&str], plans
         Some(all) => card::cards(visit, reading, cards, all).await,
         None => Vec::new(),
     };
-    let panels = plans.iter().zip(answers).map(|(plan, read)| panel(visit, plan, &read)).collect();
-    (cards, panels)
+    let panels: Vec<Panel> = plans.iter().zip(answers).map(|(plan, read)| panel(visit, plan, &read)).collect();
+    match alike(&cards, &panels) {
+        Some(trouble) => (Vec::new(), vec![refused(visit, trouble.clone())]),
+        None => (cards, panels),
+    }
+}
+
+/// Returns why nothing of a section is shown; `None`: something is shown, or the reasons differ.
+fn alike<'t>(cards: &'t [Card], panels: &'t [Panel]) -> Option<&'t Trouble> {
+    let of_panel = |panel: &'t Panel| match &panel.state {
+        State::Trouble(trouble) => Some(trouble),
+        _ => None,
+    };
+    let mut all = cards.iter().map(|card| card.read.as_ref().err()).chain(panels.iter().map(of_panel));
+    let first = all.next()??;
+    all.all(|other| other == Some(first)).then_some(first)
+}
+
+/// Returns the one panel of a section of which nothing is shown.
+fn refused(visit: &Visit, trouble: Trouble) -> Panel {
+    let caller = &visit.state.caller;
+    let is_forbidden = matches!(trouble, Trouble::Forbidden { .. });
+    let can_see_health = is_forbidden && caller.has_any(&[Scope::HealthRead]);
+    let health = can_see_health.then(|| Cell::link("Data health", visit.selection.link("/data-health")));
+    let sign_in = is_forbidden.then(|| Cell::link("Sign in with another key", "/sign-in".to_owned()));
+    let help = health.into_iter().chain(sign_in).collect();
+    Panel { help, is_wide: true, ..Panel::new("refused", "No figure can be shown", State::Trouble(trouble)) }
 }
 
 /// Makes a panel of the answer to its query.
@@ -83,6 +109,7 @@ pub(crate) fn panel(visit: &Visit, plan: &Plan, read: &Result<Answered, Trouble>
     let svg = has_marks.then(|| visit.selection.link(&format!("/charts/{}.svg", plan.id)));
     let lacks_prices = read.as_ref().is_ok_and(Answered::lacks_prices);
     let help = lacks_prices.then(|| Cell::link("Rate cards", format!("{}#rate-cards", visit.selection.link("/costs"))));
+    let help = help.into_iter().collect();
     Panel { is_wide: plan.is_wide, help, links: panel.links.map(|links| Links { svg, ..links }), ..panel }
 }
 

@@ -37,7 +37,7 @@ fn is_shared(name: &str) -> bool {
 
 impl Selection {
     /// Reads the state from an address. Repeated parameters become lists. A named range replaces dates,
-    /// unless the button beside the dates was pressed (`by`); it is also the one that the Enter key presses.
+    /// unless the form had no dates before (`by`): who enters some then means them.
     pub(crate) fn read(uri: &Uri) -> Self {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
         let mut given: Vec<(String, String)> = Vec::new();

@@ -39,6 +39,26 @@ pub(crate) fn capitalized(text: &str) -> String {
     format!("{}{rest}", first.to_ascii_uppercase())
 }
 
+/// Returns the role of who wrote a message; `None`: it is not known.
+pub(crate) fn role(role: &str) -> Option<&'static str> {
+    match role {
+        "user" => Some("Customer"),
+        "assistant" => Some("Assistant"),
+        "participant" => Some("Participant"),
+        _ => None,
+    }
+}
+
+/// Returns why a part of a session was not found.
+pub(crate) fn absence(reason: &str) -> String {
+    match reason {
+        "zero_bytes" => "the file is empty so far".to_owned(),
+        "not_found" => "the provider did not have it".to_owned(),
+        "no_link" => "the provider gave no link to it".to_owned(),
+        _ => reason.replace('_', " "),
+    }
+}
+
 /// Returns a value of a field; `None`: the field holds texts of providers.
 pub(crate) fn value(field: &str, value: &str) -> Option<String> {
     const CLOSED: [&str; 6] =
@@ -78,8 +98,17 @@ pub(crate) fn plain(text: &str) -> String {
     words.collect()
 }
 
-/// Returns a text of the API with its backticks as quotation marks.
+/// Returns the rule of a metric about what is unknown, in a reader's words.
+pub(crate) fn rule(text: &str) -> String {
+    let text = plain(text).replace("are in unknown count", "count as unknown");
+    let text =
+        text.replace("is in unknown count", "counts as unknown").replace("the value is null", "there is no value");
+    text.replace("; null ", "; no value ").replace("Null ", "No value ")
+}
+
+/// Returns a text of the API with its backticks as quotation marks, and in the words of the forms.
 pub(crate) fn quoted(text: &str) -> String {
+    let text = text.replace("; the range is half-open", ": the end must be after the first day");
     let piece = |(at, piece): (usize, &str)| if at % 2 == 0 { piece.to_owned() } else { format!("“{piece}”") };
     text.split('`').enumerate().map(piece).collect()
 }
@@ -118,7 +147,15 @@ mod tests {
     #[test]
     fn names_become_words_and_other_texts_stay() {
         assert_eq!(plain("in unknown_count, and_so on."), "in unknown count, and so on.");
+        assert_eq!(
+            rule("Null if no window is known. Chats are in unknown_count; where these are all, the value is null."),
+            "No value if no window is known. Chats count as unknown; where these are all, there is no value."
+        );
         assert_eq!(quoted("`a` is no `b`: c"), "“a” is no “b”: c");
+        assert_eq!(
+            quoted("`b` must be before `a`; the range is half-open."),
+            "“b” must be before “a”: the end must be after the first day."
+        );
         assert_eq!(plain("crm_17 and Anna_public_3 stay (a_b)"), "crm_17 and Anna_public_3 stay (a b)");
         assert_eq!(value("channel", "web_chat"), None, "a text of a provider");
         assert_eq!(value("unexplained_minutes_class", "still_live").as_deref(), Some("still live"));

@@ -5,6 +5,9 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use crate::api::formats::cell::Cell as Exact;
+use crate::api::parameters::time::TimeSaid;
+use crate::api::parameters::{Faults, Said};
+use crate::query::range::TimeRange;
 use crate::web::figure::{duration, round_duration};
 use crate::web::table::Cell;
 use crate::web::visit::Visit;
@@ -21,6 +24,15 @@ impl Zoned {
     pub(crate) fn of(visit: &Visit) -> Self {
         let named = visit.selection.get("zone").map(|name| name.parse().unwrap_or(Tz::UTC));
         Self { zone: named.unwrap_or(visit.state.default_zone), now: visit.state.clock.now() }
+    }
+
+    /// Returns the range of a page; `None`: the address gives none that is valid.
+    pub(crate) fn range(visit: &Visit) -> Option<TimeRange> {
+        let said = |name: &str, text: Option<&str>| text.map(|text| Said::by_parameter(name, text));
+        let selection = &visit.selection;
+        let [from, to, zone] = ["from", "to", "zone"].map(|name| said(name, selection.get(name)));
+        let given = TimeSaid { range: said("range", selection.range()), from, to, zone };
+        given.read(visit.state.default_zone, visit.state.clock.now(), &mut Faults::default()).range
     }
 
     /// Returns the zone.
@@ -51,6 +63,16 @@ impl Zoned {
             at.map_or_else(|| word.to_owned(), |at| format!("{}{end}", self.second(at)))
         };
         text.split_inclusive(' ').map(word).collect()
+    }
+
+    /// Writes an instant to the second: on the local day of another, its time alone.
+    pub(crate) fn clock_after(self, before: DateTime<Utc>, at: DateTime<Utc>) -> String {
+        if self.day(before) == self.day(at) { self.clock(at) } else { self.second(at) }
+    }
+
+    /// Writes the local day.
+    pub(crate) fn day(self, at: DateTime<Utc>) -> String {
+        at.with_timezone(&self.zone).format("%Y-%m-%d").to_string()
     }
 
     /// Returns a cell with an instant.

@@ -4,6 +4,7 @@
 mod access;
 mod charts;
 mod files;
+mod periods;
 mod prices;
 mod sections;
 

@@ -9,7 +9,8 @@ async fn each_stream_shows_what_the_api_states() {
         &api,
         "delete from ingest.artifact_tasks;
          insert into ingest.artifact_tasks (session_id, source_id, stream, state, next_try_at, expires_at)
-         values (61, 6, 'transcript', 'available', null, null), (62, 6, 'transcript', 'pending', '2026-11-20 13:00Z', null);
+         values (61, 6, 'transcript', 'available', null, null), (62, 6, 'transcript', 'pending', '2026-11-20 13:00Z', null),
+                (63, 6, 'transcript', 'pending', '2026-11-20 11:00Z', null);
          insert into ingest.backfills (backfill_id, source_id, stream, purpose, state, range_from, range_to, requested_by, created_at,
                                        resumed_at, is_unfiltered)
          overriding system value
@@ -43,7 +44,7 @@ async fn each_stream_shows_what_the_api_states() {
         "<td>2026-11-18 23:00</td>",
         "class=\"bad\"",
         "the list was cut",
-        "1 available, 1 pending",
+        "1 available, 2 pending (of which 1 is due now)",
         "two are missing",
         "the last run was not complete",
     ] {
@@ -77,12 +78,17 @@ async fn operators_pause_resume_and_run_by_forms_that_no_other_page_can_send() {
     assert_eq!(send(&operator, "/data-health/rtk-prod/pause", own).await.status, 404);
     assert_ne!(of(&state().await, "konvo-eu"), "paused");
     let done = send(&operator, pause, own).await;
-    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/data-health"), "{}", done.text);
+    assert_eq!(
+        (done.status.as_u16(), done.header("location")),
+        (303, "/data-health#konvo-eu-sessions"),
+        "{}",
+        done.text
+    );
     assert_eq!(of(&state().await, "konvo-eu"), "paused");
     // back in the state of the page, and nowhere else
     for (page, next) in [
-        ("http://localhost:8080/data-health?zone=Asia/Kathmandu", "/data-health?zone=Asia/Kathmandu"),
-        ("http://evil.example/elsewhere", "/data-health"),
+        ("http://localhost:8080/data-health?zone=Asia/Kathmandu", "/data-health?zone=Asia/Kathmandu#konvo-eu-sessions"),
+        ("http://evil.example/elsewhere", "/data-health#konvo-eu-sessions"),
     ] {
         let key = format!("Bearer {operator}");
         let headers = [("authorization", key.as_str()), ("origin", own), ("host", "localhost:8080"), ("referer", page)];
@@ -96,7 +102,8 @@ async fn operators_pause_resume_and_run_by_forms_that_no_other_page_can_send() {
     let page = async |key: &str| api.send_as(key, "GET", "/data-health").await.text;
     assert!(page(&operator).await.contains("/data-health/konvo-eu/pause?stream=sessions"));
     let watched = page(&watcher).await;
-    assert!(!watched.contains("<button>Pause") && watched.contains("rtk-prod · sessions"), "{watched}");
+    assert!(page(&operator).await.contains("aria-label=\"Pause konvo-eu · sessions\">Pause</button>"));
+    assert!(!watched.contains(">Pause</button>") && watched.contains("rtk-prod · sessions"), "{watched}");
     let commands = "select count(*) from analytics.audit where kind = 'command' and target like '/data-health/%'";
     api.access_policy.audit.flush().await;
     assert!(sqlx::query_scalar::<_, i64>(commands).fetch_one(api.pool()).await.unwrap() >= 2);

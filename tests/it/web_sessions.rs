@@ -104,6 +104,10 @@ async fn a_search_marks_words_and_links_to_the_second() {
     assert!(linked.starts_with("<span>12:01:00</span>"), "{linked}");
     let none = page(&api, &format!("/sessions?{RANGE}&q=nothing-of-it")).await;
     assert!(none.contains("No texts with these words in this period"), "{none}");
+    // that of 63 is pending, and those of 64 and 68 were never tried
+    assert!(none.contains("class=\"empty unknown\"") && none.contains("3 transcripts are not there yet."), "{none}");
+    let none = page(&api, &format!("/sessions?{RANGE}&q=nothing-of-it&kind=message")).await;
+    assert!(none.contains("No texts with these words") && !none.contains("not there yet"), "{none}");
     let faulty = page(&api, &format!("/sessions?{RANGE}&q=-refund")).await;
     assert!(faulty.contains("no word to find"), "{faulty}");
 }
@@ -160,4 +164,60 @@ async fn p14_texts_and_names_are_shown_only_to_keys_that_may_read_them() {
     let reads = "select count(*) from analytics.audit where kind = 'read' and status = 200 and target like '/sessions%'
                     and scope like '%content:read%'";
     assert_eq!(sqlx::query_scalar::<_, i64>(reads).fetch_one(api.pool()).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_empty_list_says_where_the_period_lies() {
+    let api = Api::in_depth().await;
+    for search in ["", "&q=refund"] {
+        let past = page(&api, &format!("/sessions?from=2019-01-01&to=2019-01-08{search}")).await;
+        assert!(past.contains("The period lies before the history of the sources; data complete to"), "{past}");
+        let future = page(&api, &format!("/sessions?from=2099-01-01&to=2099-01-08{search}")).await;
+        assert!(future.contains("The period has not begun."), "{future}");
+    }
+    let listed = page(&api, &format!("/sessions?{RANGE}")).await;
+    assert!(listed.contains("2026-11-10 00:00 until 2026-11-21 00:00, UTC."), "{listed}");
+}
+
+#[tokio::test]
+async fn a_chat_says_who_speaks_and_on_which_day() {
+    let api = Api::in_depth().await;
+    run(&api, TEXTS).await;
+    run(&api, "insert into core.konvo_sessions (source_id, session_id, skill_type) values (3, 32, 'refund')").await;
+    let html = page(&api, "/sessions/32?zone=UTC").await;
+    for part in [
+        "<b>Customer</b> Hello",
+        "<b>Assistant</b> Hi",
+        "<th scope=\"row\">Channel</th><td>webchat</td>",
+        "<th scope=\"row\">Skill</th><td>refund</td>",
+        "<title>Session id-32 · Tributary</title>",
+    ] {
+        assert!(html.contains(part), "`{part}` is missing in {html}");
+    }
+    let csv = api.send("GET", "/sessions/32?file=texts.csv", &[]).await.text;
+    assert!(csv.contains(",Customer,\"\",Hello") && csv.contains(",Assistant,\"\",Hi"), "{csv}");
+    // created on the 17th, completed on the 18th
+    let html = page(&api, "/sessions/31?zone=UTC").await;
+    for day in ["17", "18"] {
+        assert_eq!(html.matches(&format!("<li class=\"day\"><b>2026-11-{day}</b></li>")).count(), 1, "{html}");
+    }
+    let open = page(&api, "/sessions/35?zone=UTC").await;
+    assert!(open.contains("<th scope=\"row\">Ended</th><td>not yet</td>"), "{open}");
+    let unnamed = page(&api, "/sessions/63?zone=UTC").await;
+    assert!(unnamed.contains("<b>unnamed</b> <i>joined</i>"), "{unnamed}");
+    assert!(unnamed.contains("(the provider did not have it); next try 2026-11-20 13:00 UTC."), "{unnamed}");
+}
+
+#[tokio::test]
+async fn a_meeting_that_runs_is_drawn_until_now() {
+    let api = Api::in_depth().await;
+    let html = page(&api, "/sessions/64?zone=UTC").await;
+    // from the 17th at 9 to the 20th at 12 are 4500 minutes; one is there, the other was for ten minutes
+    for part in [
+        "<rect class=\"c0 open\" x=\"0%\" width=\"100%\"",
+        "<rect class=\"c0 pale\" x=\"0%\" width=\"0.22%\"",
+        "from 2026-11-17 09:00:00 to 2026-11-20 12:00:00 UTC",
+    ] {
+        assert!(html.contains(part), "`{part}` is missing in {html}");
+    }
 }

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::db::DatabaseTrouble;
 use crate::query::ReadError;
+pub use crate::query::pollers::parts::{LastError, Pause};
 pub use crate::query::pollers::poller::{FailingReason, Poller, PollerState};
 use crate::query::pollers::service::ServiceHealth;
 use crate::query::replication::ReplicaHealth;

@@ -13,7 +13,8 @@ function read(hit) {
 
 const hits = (plot) => [...plot.querySelectorAll(".hit")];
 
-addEventListener("pointermove", (event) => {
+// a tap moves no pointer
+for (const type of ["pointermove", "pointerdown"]) addEventListener(type, (event) => {
   const hit = event.target.closest && event.target.closest(".hit");
   if (hit && hit !== shown) read(hit);
   else if (!hit && shown && !shown.closest(".plot").matches(":focus")) read(null);
@@ -51,6 +52,15 @@ async function text(button) {
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
+/** Returns the browser's own name of a zone that has several. */
+function canonical(name) {
+  try {
+    return Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return name;
+  }
+}
+
 addEventListener("click", async (event) => {
   const own = event.target.closest && event.target.closest("button[data-zone]");
   if (own) {
@@ -73,7 +83,7 @@ addEventListener("click", async (event) => {
 function prepare() {
   for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
   const own = document.querySelector("button[data-zone]");
-  if (own && zone && own.form.elements.zone.value !== zone) {
+  if (own && zone && canonical(own.form.elements.zone.value) !== canonical(zone)) {
     own.textContent = `Use ${zone}`;
     own.hidden = false;
   }
@@ -107,7 +117,9 @@ async function refresh() {
       const fresh = part.id ? next.getElementById(part.id) : next.querySelector(".cards");
       if (fresh && fresh.outerHTML !== part.dataset.was) {
         const was = fresh.outerHTML;
+        const places = [...part.querySelectorAll(".scroll")].map((old) => [old.scrollLeft, old.scrollTop]);
         part.replaceWith(document.adoptNode(fresh));
+        fresh.querySelectorAll(".scroll").forEach((box, at) => box.scrollTo(...(places[at] ?? [0, 0])));
         fresh.dataset.was = was;
       }
     }

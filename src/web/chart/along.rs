@@ -8,7 +8,7 @@ use crate::query::metrics::series::answer::Series;
 use crate::query::metrics::status::BucketStatus;
 use crate::web::chart::axis::{AxisLabel, HEIGHT, Scale, Tick, labels};
 use crate::web::chart::{as_place, is_unknown, percent};
-use crate::web::figure::{Measured, reason_text, round_duration};
+use crate::web::figure::{Measured, reason_text};
 use crate::web::reading::Answered;
 use crate::web::table::{Cell, Table};
 use crate::web::words;
@@ -191,11 +191,8 @@ impl<'a> Along<'a> {
     }
 
     pub(super) fn chart(&self, caption: &str, scale: Scale, is_of_lines: bool) -> Chart {
-        let text = |value: Decimal| match self.series.first().map(|series| self.measured(series)) {
-            Some(measured) if measured.unit == "seconds" => round_duration(value),
-            Some(measured) => measured.text(value),
-            None => String::new(),
-        };
+        let text =
+            |value: Decimal| self.series.first().map(|series| self.measured(series).tick(value)).unwrap_or_default();
         let count = self.count();
         let hits = (0..count).map(|at| Hit { x: self.x(as_place(at)), width: self.x(1.0), read: self.read(at) });
         let is_needed = self.series.len() > 1 || self.series.iter().any(|series| !series.dimensions.is_empty());

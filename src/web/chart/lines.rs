@@ -47,9 +47,10 @@ pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Cha
                     y2: y(value),
                 });
             }
-            if along.count() <= MAX_MARKED {
-                let has_line = |beside: Option<usize>| beside.and_then(|at| Along::value(series, at)).is_some();
-                let is_on_line = has_line(at.checked_sub(1)) || has_line(Some(at + 1));
+            let has_line = |beside: Option<usize>| beside.and_then(|at| Along::value(series, at)).is_some();
+            let is_on_line = has_line(at.checked_sub(1)) || has_line(Some(at + 1));
+            // what stands alone has no line that shows it
+            if along.count() <= MAX_MARKED || !is_on_line {
                 let is_between = along.count() > FEW && is_on_line && at % EVERY != 0;
                 let (class, shape) = (format!("{class}{open}"), place % SHAPES + 1);
                 chart.points.push(Point { class, is_between, shape, x: middle(at), y: y(value) });

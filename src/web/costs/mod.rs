@@ -90,7 +90,10 @@ async fn answer(visit: &Visit, price: PriceForm) -> Result<Response, ApiError> {
     let (cards, mut panels) = section::read(visit, &reading, &CARDS, &PLANS).await;
     let standing = reading.part(&[Scope::MetricsRead], seen(&visit.state)).await;
     let version = standing.as_ref().ok().map(|cards| version(cards));
-    panels.push(prices(visit, standing).with_files(visit));
+    let caller = &visit.state.caller;
+    // the command concerns all sources
+    let can_set = caller.has_any(&[Scope::CostsWrite]) && caller.sources.limit().is_none();
+    panels.push(prices(visit, standing, can_set).with_files(visit));
     let form = Form::of(visit, &reading);
     let body = (!form.price.is_empty()).then(|| form.body(visit));
     let what_if = match &body {
@@ -101,9 +104,6 @@ async fn answer(visit: &Visit, price: PriceForm) -> Result<Response, ApiError> {
     if let Some(file) = visit.file(&reading, panels.iter().chain(&what_if)) {
         return file;
     }
-    let caller = &visit.state.caller;
-    // the command concerns all sources
-    let can_set = caller.has_any(&[Scope::CostsWrite]) && caller.sources.limit().is_none();
     let price = version.filter(|_| can_set).map(|version| price.offered(visit, &form.sources, version));
     let body = body.map(|body| format!("{body:#}"));
     visit.respond(Section::Costs, &reading, &Costs { cards, panels, price, form, what_if, body })
@@ -154,7 +154,7 @@ impl Form {
     }
 }
 
-fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
+fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>, can_set: bool) -> Panel {
     let (id, title) = ("rate-cards", "Rate cards");
     let cards = match read {
         Ok(cards) => cards,
@@ -163,8 +163,17 @@ fn prices(visit: &Visit, read: Result<Vec<StandingCard>, Trouble>) -> Panel {
     let links = Some(Links { json: Some("/v1/rate-cards".to_owned()), ..Links::default() });
     if cards.is_empty() {
         let sentence = "No prices are set, so no cost is known.".to_owned();
-        let help = Some(Cell::link("Set prices by the API", "/docs/#/costs/replace_rate_cards".to_owned()));
-        return Panel { help, links, is_wide: true, ..Panel::new(id, title, State::EmptyButUnknown(sentence)) };
+        let help = if can_set {
+            Cell::link("Set a price", "#set-price".to_owned())
+        } else {
+            Cell::link("Set prices by the API", "/docs/#/costs/replace_rate_cards".to_owned())
+        };
+        return Panel {
+            help: vec![help],
+            links,
+            is_wide: true,
+            ..Panel::new(id, title, State::EmptyButUnknown(sentence))
+        };
     }
     let zoned = Zoned::of(visit);
     // the price is second, since a phone shows the first columns

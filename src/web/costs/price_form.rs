@@ -17,6 +17,7 @@ use crate::query::rate_cards::StandingCard;
 use crate::web::form::Form;
 use crate::web::visit::Visit;
 use crate::web::words;
+use crate::web::zoned::Zoned;
 
 /// A choice of a field.
 pub(super) struct Choice {
@@ -46,7 +47,7 @@ const FIELDS: [(&str, &str, &str, &str, bool); 9] = [
     ("unit_price", "Price", "text", "0.002", true),
     ("currency", "Currency", "text", "USD", true),
     ("valid_from", "From (empty: always)", "date", "", false),
-    ("valid_to", "Until (empty: further notice)", "date", "", false),
+    ("valid_to", "Until (not included; empty: further notice)", "date", "", false),
     ("preset_pattern", "Presets", "text", ANY_PRESET, false),
     ("rounding", "Rounding", "", "", false),
     ("step_minutes", "Minutes of a step", "text", "15", false),
@@ -68,6 +69,8 @@ pub(super) struct PriceForm {
     /// Address that the form is sent to, with the state of the page.
     pub(super) action: String,
     pub(super) fields: Vec<PriceField>,
+    /// Zone in which days begin.
+    pub(super) zone: &'static str,
     /// What is wrong with no field.
     pub(super) others: Vec<String>,
 }
@@ -167,7 +170,13 @@ impl PriceForm {
         let place =
             |fault: &Fault| fault.pointer.as_deref().and_then(|at| at.rsplit('/').next()).map(ToOwned::to_owned);
         let is_of = |fault: &Fault, name: &str| place(fault).is_some_and(|field| field == name);
-        let sentence = |fault: &Fault| words::capitalized(&words::plain(&fault.detail).replace('`', ""));
+        let sentence = |fault: &Fault| match fault.code {
+            "empty_range" => "The end must be after the first day.".to_owned(),
+            // a form sends texts alone
+            _ => {
+                words::capitalized(&words::plain(&fault.detail.replace(", or the same as a text", "")).replace('`', ""))
+            }
+        };
         let field = |(name, label, kind, hint, is_required): &(
             &'static str,
             &'static str,
@@ -191,6 +200,7 @@ impl PriceForm {
         Self {
             action: format!("{}#set-price", visit.selection.link_here("/costs/rate-cards")),
             version,
+            zone: Zoned::of(visit).name(),
             others: self.faults.iter().filter(is_elsewhere).map(sentence).collect(),
             fields,
             ..self

@@ -5,7 +5,7 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::actions::request::ActionRequest;
@@ -14,10 +14,11 @@ use crate::api::parameters::path::Slug;
 use crate::api::problem::ApiError;
 use crate::api::state::ForCaller;
 use crate::api::sync::control::{ControlParameters, pause_source, resume_source, start_runs};
+use crate::web::selection::{Selection, escape};
 
 /// Pauses a source or a stream.
 pub(crate) async fn pause(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
-    let back = back(request.headers());
+    let back = back(&slug, &request);
     let (asked, request) = command(request).await?;
     let _answer = pause_source(state, slug, asked, request).await?;
     Ok(back)
@@ -25,7 +26,7 @@ pub(crate) async fn pause(state: ForCaller, slug: Slug, request: Request) -> Res
 
 /// Resumes a source or a stream.
 pub(crate) async fn resume(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
-    let back = back(request.headers());
+    let back = back(&slug, &request);
     let (asked, request) = command(request).await?;
     let _answer = resume_source(state, slug, asked, request).await?;
     Ok(back)
@@ -33,7 +34,7 @@ pub(crate) async fn resume(state: ForCaller, slug: Slug, request: Request) -> Re
 
 /// Requests a run.
 pub(crate) async fn run(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
-    let back = back(request.headers());
+    let back = back(&slug, &request);
     let (asked, request) = command(request).await?;
     let _answer = start_runs(state, slug, asked, request).await?;
     Ok(back)
@@ -45,9 +46,12 @@ async fn command(mut request: Request) -> Result<(Asked<ControlParameters>, Acti
     Ok((Asked::of(&uri)?, ActionRequest::from_request(request, &()).await?))
 }
 
-/// Leads back to the page that the form was on, in its state.
-fn back(headers: &HeaderMap) -> Response {
-    let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok()?.parse::<Uri>().ok());
+/// Leads back to the page that the form was on, in its state, and to the stream.
+fn back(slug: &Slug, request: &Request) -> Response {
+    let from = request.headers().get(header::REFERER).and_then(|from| from.to_str().ok()?.parse::<Uri>().ok());
     let page = from.as_ref().and_then(Uri::path_and_query).filter(|page| page.path() == "/data-health");
-    Redirect::to(page.map_or("/data-health", PathAndQuery::as_str)).into_response()
+    let asked = Selection::read(request.uri());
+    let place = asked.get("stream").map(|stream| format!("#{}-{}", escape(&slug.0), escape(stream)));
+    let page = page.map_or("/data-health", PathAndQuery::as_str);
+    Redirect::to(&format!("{page}{}", place.unwrap_or_default())).into_response()
 }

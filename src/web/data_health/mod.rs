@@ -16,7 +16,7 @@ use crate::query::pollers::service::ServiceProblem;
 use crate::query::pollers::{self, Health};
 use crate::query::reconciliations::{self, Reconciliation, ReconciliationFilter};
 use crate::query::runs::{self, Run, RunFilter};
-use crate::web::data_health::stream::{RUNS, StreamItem, table};
+use crate::web::data_health::stream::{RUNS, StreamItem, dated, table};
 use crate::web::layout::Section;
 use crate::web::panel::{Links, Panel, State};
 use crate::web::reading::{Reading, Trouble};
@@ -154,7 +154,7 @@ async fn comparisons(visit: &Visit, zoned: Zoned) -> Result<Table, ApiError> {
 fn comparison(one: &Reconciliation, zoned: Zoned) -> Vec<Cell> {
     vec![
         Cell::text(&one.source),
-        Cell::text(format!("{} to {}", zoned.minute(one.window_from), zoned.minute(one.window_to))),
+        dated(zoned, |at| format!("{} to {}", at(one.window_from), at(one.window_to))),
         Cell::text(&one.state),
         one.provider_sessions.map_or_else(|| Cell::number("not stated"), Cell::count),
         Cell::count(one.stored_sessions),

@@ -1,11 +1,11 @@
 //! One stream, as a reader sees it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 
 use crate::api::formats::cell::Cell as Exact;
 use crate::query::pollers::tasks::Tasks;
-use crate::query::pollers::{FailingReason, Poller, PollerState};
+use crate::query::pollers::{FailingReason, LastError, Pause, Poller, PollerState};
 use crate::query::runs::Run;
 use crate::web::chart::{as_place, percent};
 use crate::web::figure::{duration, grouped};
@@ -35,7 +35,7 @@ pub(super) struct StreamItem {
     /// Its row in the table of all streams.
     pub(super) row: Vec<Cell>,
     /// All else, by name.
-    pub(super) facts: Vec<(&'static str, String)>,
+    pub(super) facts: Vec<(&'static str, Cell)>,
 }
 
 impl StreamItem {
@@ -56,8 +56,8 @@ impl StreamItem {
 
     /// Returns its facts as a panel, for a file of them.
     pub(super) fn panel(&self) -> Panel {
-        let facts = std::iter::once(("State", self.state.clone())).chain(self.facts.iter().cloned());
-        let rows = facts.map(|(name, value)| vec![Cell::text(name), Cell::text(value)]).collect();
+        let facts = std::iter::once(("State", Cell::text(&self.state))).chain(self.facts.iter().cloned());
+        let rows = facts.map(|(name, value)| vec![Cell::text(name), value]).collect();
         let head = ["Fact", "Value"].map(Cell::text).into();
         let title = format!("{} · {}", self.source, self.stream);
         Panel::new(format!("{}-{}", self.source, self.stream), title, State::Table(Table { head, rows, ends: None }))
@@ -156,61 +156,84 @@ fn sentence(runs: &[Run]) -> String {
     }
 }
 
-fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, String)> {
+/// Returns a sentence with instants: as readers see them, and in UTC.
+pub(super) fn dated(zoned: Zoned, write: impl Fn(&dyn Fn(DateTime<Utc>) -> String) -> String) -> Cell {
+    let in_utc = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    Cell::text(write(&|at| zoned.minute(at))).exactly(Exact::Text(write(&in_utc)))
+}
+
+/// Returns a sentence with counts: as readers see them, and with plain digits.
+fn counted(write: impl Fn(&dyn Fn(i64) -> String) -> String) -> Cell {
+    Cell::text(write(&|count| grouped(Decimal::from(count), 0))).exactly(Exact::Text(write(&|count| count.to_string())))
+}
+
+fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, Cell)> {
     let mut facts = Vec::new();
-    let mut add = |name: &'static str, value: Option<String>| facts.extend(value.map(|value| (name, value)));
+    let mut add = |name: &'static str, value: Option<Cell>| facts.extend(value.map(|value| (name, value)));
+    let count = |count: i64| (count > 0).then(|| Cell { is_number: false, ..Cell::count(count) });
     let reasons: Vec<&str> = poller.failing_because.iter().copied().map(reason).collect();
-    add("Look at it because", (!reasons.is_empty()).then(|| reasons.join("; ")));
-    add("Paused", poller.paused.as_ref().map(|pause| format!("since {} by {}", zoned.minute(pause.since), pause.by)));
-    add("Last complete run", poller.last_success_at.map(|at| zoned.distance(at)));
-    add("Waits until", poller.parked_until.map(|at| zoned.minute(at)));
-    let error = poller.last_error.as_ref().map(|error| {
-        let sentence = |text: String| if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") };
-        let detail = error.detail.as_deref().map(|detail| words::plain(&zoned.instants(detail)));
-        // the advice names keys of the configuration
-        let parts = [Some(words::plain(&error.class)), detail, error.advice.map(ToOwned::to_owned)];
-        let parts: Vec<String> = parts.into_iter().flatten().map(sentence).collect();
-        words::capitalized(&parts.join(" "))
-    });
-    add("Last error", error);
+    add("Look at it because", (!reasons.is_empty()).then(|| Cell::text(reasons.join("; "))));
+    let paused = |pause: &Pause| dated(zoned, |at| format!("since {} by {}", at(pause.since), pause.by));
+    add("Paused", poller.paused.as_ref().map(paused));
+    let last = poller.last_success_at.map(|at| Cell { text: zoned.distance(at), ..zoned.cell(at) });
+    add("Last complete run", last);
+    add("Waits until", poller.parked_until.map(|at| Cell { text: zoned.minute(at), ..zoned.cell(at) }));
+    add("Last error", poller.last_error.as_ref().map(|error| last_error(error, zoned)));
     let windows = &poller.incomplete_windows;
-    let first = windows.first.first().map(|window| {
-        let reason = words::plain(window.reason.as_deref().unwrap_or("not read yet"));
-        format!(", first {} to {}: {reason}", zoned.minute(window.from), zoned.minute(window.to))
-    });
-    let gaps = (windows.count > 0).then(|| format!("{}{}", windows.count, first.unwrap_or_default()));
-    add("Ranges not proven", gaps);
-    add("Accepted gaps", (poller.accepted_windows.count > 0).then(|| poller.accepted_windows.count.to_string()));
-    add("Rejected records", (poller.open_reject_count > 0).then(|| poller.open_reject_count.to_string()));
-    add("Unknown fields and values", (poller.drift_count > 0).then(|| poller.drift_count.to_string()));
+    let first = |at: &dyn Fn(DateTime<Utc>) -> String| {
+        let first = windows.first.first().map(|window| {
+            let reason = words::plain(window.reason.as_deref().unwrap_or("not read yet"));
+            format!(", first {} to {}: {reason}", at(window.from), at(window.to))
+        });
+        format!("{}{}", windows.count, first.unwrap_or_default())
+    };
+    add("Ranges not proven", (windows.count > 0).then(|| dated(zoned, first)));
+    add("Accepted gaps", count(poller.accepted_windows.count));
+    add("Rejected records", count(poller.open_reject_count));
+    add("Unknown fields and values", count(poller.drift_count));
     let quota = poller.quota.as_ref().and_then(|quota| {
-        let left = grouped(Decimal::from(quota.remaining?), 0);
-        let whole = quota.quota.map(|whole| format!(" of {}", grouped(Decimal::from(whole), 0))).unwrap_or_default();
-        Some(format!("{left}{whole} calls"))
+        let left = quota.remaining?;
+        Some(counted(|count| {
+            let whole = quota.quota.map(|whole| format!(" of {}", count(whole))).unwrap_or_default();
+            format!("{}{whole} calls", count(left))
+        }))
     });
     add("Quota left", quota);
-    add("Artifacts", poller.tasks.as_ref().map(artifacts));
-    add("Will expire undrained", poller.tasks.as_ref().map(|tasks| tasks.will_expire.to_string()));
-    add("Advice", poller.tasks.as_ref().and_then(|tasks| tasks.advice).map(ToOwned::to_owned));
+    let tasks = poller.tasks.as_ref();
+    add("Artifacts", tasks.map(|tasks| counted(|count| artifacts(tasks, count))));
+    add("Will expire undrained", tasks.map(|tasks| Cell { is_number: false, ..Cell::count(tasks.will_expire) }));
+    add("Advice", tasks.and_then(|tasks| tasks.advice).map(Cell::text));
     facts
 }
 
-/// Returns the work list by state.
-fn artifacts(tasks: &Tasks) -> String {
+/// Returns an error with its advice, which names keys of the configuration.
+fn last_error(error: &LastError, zoned: Zoned) -> Cell {
+    let sentence = |text: String| if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") };
+    let detail = error.detail.as_deref().map(words::plain);
+    let parts = [Some(words::plain(&error.class)), detail, error.advice.map(ToOwned::to_owned)];
+    let parts: Vec<String> = parts.into_iter().flatten().map(sentence).collect();
+    let text = words::capitalized(&parts.join(" "));
+    Cell::text(zoned.instants(&text)).exactly(Exact::Text(text))
+}
+
+/// Returns the work list by state. What is due or owed is a part of what is pending.
+fn artifacts(tasks: &Tasks, write: &dyn Fn(i64) -> String) -> String {
+    let list = |states: &[(i64, &str)]| -> Vec<String> {
+        let states = states.iter().filter(|(count, _)| *count > 0);
+        states.map(|(count, state)| format!("{} {state}", write(*count))).collect()
+    };
     let owed: i64 = tasks.owed.iter().map(|owed| owed.count).sum();
-    let states = [
+    let are_due = if tasks.due == 1 { "is due now" } else { "are due now" };
+    let of_pending = list(&[(tasks.due, are_due), (owed, "owed because of errors")]).join(" and ");
+    let pending = if of_pending.is_empty() { "pending".to_owned() } else { format!("pending (of which {of_pending})") };
+    let states = list(&[
         (tasks.available, "available"),
-        (tasks.pending, "pending"),
-        (tasks.due, "due now"),
-        (owed, "owed because of errors"),
+        (tasks.pending, &pending),
         (tasks.empty, "empty"),
         (tasks.not_enabled, "not made"),
         (tasks.expired, "expired"),
         (tasks.failed, "given up"),
-    ];
-    let states = states.into_iter().filter(|(count, _)| *count > 0);
-    let states: Vec<String> =
-        states.map(|(count, state)| format!("{} {state}", grouped(Decimal::from(count), 0))).collect();
+    ]);
     if states.is_empty() { "none".to_owned() } else { states.join(", ") }
 }
 

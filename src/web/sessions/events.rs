@@ -12,6 +12,7 @@ use crate::query::timeline::{self, EventKey, TimelineEvent};
 use crate::web::selection::escape;
 use crate::web::table::{Cell, Table};
 use crate::web::visit::Visit;
+use crate::web::words;
 use crate::web::zoned::Zoned;
 
 /// Events on one page.
@@ -21,9 +22,11 @@ const BEFORE: TimeDelta = TimeDelta::minutes(2);
 
 /// An event, as a reader sees it.
 pub(super) struct EventItem {
+    /// The local day, where it begins.
+    pub(super) day: Option<String>,
     pub(super) at: String,
     instant: DateTime<Utc>,
-    pub(super) name: Option<String>,
+    pub(super) name: String,
     /// What happened, where it is no text.
     pub(super) happened: Option<&'static str>,
     pub(super) text: Option<String>,
@@ -63,6 +66,12 @@ pub(super) async fn read(visit: &Visit, parts: &Parts, zoned: Zoned) -> Result<E
     let (events, next) = page.cut(events, TimelineEvent::key);
     let untimed = timeline::untimed_count(&visit.state.pool, parts).await?;
     let mut items: Vec<EventItem> = events.into_iter().map(|event| item(event, linked, zoned)).collect();
+    let mut day = String::new();
+    for item in &mut items {
+        let own = zoned.day(item.instant);
+        item.day = (own != day).then(|| own.clone());
+        day = own;
+    }
     if let Some(first) = items.iter_mut().find(|item| item.is_linked) {
         first.is_target = true;
     }
@@ -83,10 +92,15 @@ fn item(event: TimelineEvent, linked: Option<DateTime<Utc>>, zoned: Zoned) -> Ev
         _ => None,
     };
     let is_linked = linked.is_some_and(|at| at.timestamp() == event.at.timestamp()) && happened.is_none();
+    // what is about the session alone has no name
+    let is_of_person = !matches!(event.event.as_str(), "created" | "started" | "completed" | "ended");
+    let role = event.sender_role.as_deref().and_then(words::role);
+    let name = event.name.or(role.map(ToOwned::to_owned));
     EventItem {
+        day: None,
         at: zoned.clock(event.at),
         instant: event.at,
-        name: event.name,
+        name: name.unwrap_or_else(|| if is_of_person { "unnamed" } else { "" }.to_owned()),
         happened,
         text: event.body,
         is_linked,
@@ -100,7 +114,7 @@ impl Events {
         let text = |text: Option<&str>| Cell::text(text.unwrap_or_default());
         let row = |item: &EventItem| {
             let at = Cell::text(&item.at).exactly(Exact::Instant(item.instant.fixed_offset()));
-            vec![at, text(item.name.as_deref()), text(item.happened), text(item.text.as_deref())]
+            vec![at, Cell::text(&item.name), text(item.happened), text(item.text.as_deref())]
         };
         let head = ["Time", "Name", "Event", "Text"].map(Cell::text).into();
         Table { head, rows: self.items.iter().map(row).collect(), ends: None }
@@ -120,7 +134,8 @@ pub(super) fn lack(part: &str, known: &Availability, zoned: Zoned) -> Option<Str
         State::NotFetched => "is not fetched from this source",
         State::Unknown => "was not sent by the provider",
     };
-    let next = known.next_try_at.map(|at| format!("; next try {}", zoned.minute(at))).unwrap_or_default();
-    let reason = known.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let next =
+        known.next_try_at.map(|at| format!("; next try {} {}", zoned.minute(at), zoned.name())).unwrap_or_default();
+    let reason = known.reason.as_deref().map(|reason| format!(" ({})", words::absence(reason))).unwrap_or_default();
     Some(format!("{part} {why}{reason}{next}."))
 }

@@ -3,63 +3,102 @@
 use rust_decimal::Decimal;
 
 use crate::api::formats::cell::Cell as Exact;
+use crate::query::number::Number;
 use crate::query::provenance::{Change, Provenance};
 use crate::query::sessions::Session;
 use crate::web::figure::{duration, grouped, short};
 use crate::web::table::{Cell, Table};
 use crate::web::zoned::Zoned;
 
+const STATED: &str = "stated by the provider";
+
+/// The figures of a session: name, value, and where it comes from.
+struct Facts(Vec<Vec<Cell>>);
+
+impl Facts {
+    fn add(&mut self, name: &str, value: Option<Cell>, origin: &str) {
+        let value = value.unwrap_or_else(|| Cell::text("unknown"));
+        self.0.push(vec![Cell::text(name), value, Cell::text(origin)]);
+    }
+}
+
+fn count(count: i32) -> Cell {
+    Cell::text(grouped(Decimal::from(count), 0)).exactly(Exact::Integer(count.into()))
+}
+
+fn minutes(minutes: Number) -> Cell {
+    Cell::text(short(minutes.0)).exactly(Exact::Decimal(minutes.0))
+}
+
 /// Returns the figures of a session: name, value, and where it comes from.
 pub(super) fn table(session: &Session, zoned: Zoned) -> Table {
-    const STATED: &str = "stated by the provider";
-    let mut rows = Vec::new();
-    let mut add = |name: &str, value: Option<String>, origin: &str| {
-        let value = value.unwrap_or_else(|| "unknown".to_owned());
-        rows.push(vec![Cell::text(name), Cell::text(value), Cell::text(origin)]);
-    };
-    let at = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(|at| zoned.second(at));
-    let count = |count: Option<i32>| count.map(|count| grouped(Decimal::from(count), 0));
-    add("Began", at(Some(session.started_at)), STATED);
+    let mut facts = Facts(Vec::new());
+    times(&mut facts, session, zoned);
+    for (name, text) in [
+        ("Channel", &session.channel),
+        ("Skill", &session.skill_type),
+        ("Avatar", &session.avatar_id),
+        ("Meeting", &session.meeting_id),
+    ] {
+        if let Some(text) = text {
+            facts.add(name, Some(Cell::text(text)), STATED);
+        }
+    }
+    parts(&mut facts, session);
+    Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows: facts.0, ends: None }
+}
+
+/// Adds when a session began and ended, and its state.
+fn times(facts: &mut Facts, session: &Session, zoned: Zoned) {
+    let at = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(|at| zoned.cell(at));
+    facts.add("Began", at(Some(session.started_at)), STATED);
     let end = match session.ended_at_source.as_deref() {
         Some("duration") => "computed: start plus length",
         _ if session.is_provisional => "not over: it may still change",
         _ => STATED,
     };
-    add("Ended", at(session.ended_at), end);
+    let not_yet = || session.is_provisional.then(|| Cell::text("not yet"));
+    facts.add("Ended", at(session.ended_at).or_else(not_yet), end);
     let of_length = if is_running(session) { "computed: from the start until now" } else { STATED };
-    add("Length", Some(length(session, zoned)), of_length);
+    let text = Cell::text(length(session, zoned));
+    let exact = session.duration_seconds.map(|seconds| Exact::Decimal(seconds.0));
+    facts.add("Length", Some(Cell { exact, ..text }), of_length);
     let state = session
         .provider_status
         .as_ref()
         .map_or("no status was stated".to_owned(), |status| format!("from the provider's status “{status}”"));
-    add("State", Some(session.session_state.replace('_', " ")), &state);
+    facts.add("State", Some(Cell::text(session.session_state.replace('_', " "))), &state);
     if session.outcome != "not_applicable" {
         let flag = if session.is_flagged_unresolved == Some(true) { ", flagged as unresolved" } else { "" };
         let origin = format!("from completion and flag of the provider{flag}");
-        add("Outcome", Some(session.outcome.clone()), &origin);
-        add("Completed", at(session.completed_at), STATED);
+        facts.add("Outcome", Some(Cell::text(&session.outcome)), &origin);
+        facts.add("Completed", at(session.completed_at), STATED);
     }
+}
+
+/// Adds what is metered, and what is counted from the parts of a session.
+fn parts(facts: &mut Facts, session: &Session) {
     match session.minutes_basis.as_deref() {
         Some(basis) => {
             let origin = format!("metered by the provider, by {}", basis.replace('_', " "));
-            add("Minutes", session.minutes_consumed.map(|minutes| short(minutes.0)), &origin);
+            facts.add("Minutes", session.minutes_consumed.map(minutes), &origin);
         }
-        None => add("Minutes", Some("not applicable".to_owned()), "the provider meters none"),
+        None => facts.add("Minutes", Some(Cell::text("not applicable")), "the provider meters none"),
     }
     if session.participant_count.is_some() {
-        add("People", count(session.person_count), "counted from the stored presences");
-        let minutes = session.participant_minutes.map(|minutes| short(minutes.0));
-        add("Participant minutes", minutes, "sum of the lengths of the presences");
+        facts.add("People", session.person_count.map(count), "counted from the stored presences");
+        let sum = "sum of the lengths of the presences";
+        facts.add("Participant minutes", session.participant_minutes.map(minutes), sum);
         let class = session.unexplained_minutes_class.as_deref().unwrap_or("none").replace('_', " ");
         let origin = format!("metered minutes less participant minutes; class: {class}");
-        add("Unexplained minutes", session.unexplained_minutes.map(|minutes| short(minutes.0)), &origin);
+        facts.add("Unexplained minutes", session.unexplained_minutes.map(minutes), &origin);
     }
     if session.message_count.is_some() {
-        add("Messages", count(session.message_count), "counted from the stored messages");
-        let first = session.first_response_seconds.map(|seconds| duration(seconds.0));
-        add("First response", first, "first message of the customer to the first reply");
+        facts.add("Messages", session.message_count.map(count), "counted from the stored messages");
+        let length = |seconds: Number| Cell::text(duration(seconds.0)).exactly(Exact::Decimal(seconds.0));
+        let first = session.first_response_seconds.map(length);
+        facts.add("First response", first, "first message of the customer to the first reply");
     }
-    Table { head: ["Figure", "Value", "Where it comes from"].map(Cell::text).into(), rows, ends: None }
 }
 
 fn is_running(session: &Session) -> bool {

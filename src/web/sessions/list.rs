@@ -53,9 +53,8 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
         if list.items.iter().any(|session| session.meeting_title.is_some()) {
             reading.note_content();
         }
-        let zoned = Zoned::of(visit);
         let shown =
-            if list.items.is_empty() { empty("sessions", &list.freshness, zoned) } else { table(&list.items, visit) };
+            if list.items.is_empty() { empty("sessions", &list.freshness, visit) } else { table(&list.items, visit) };
         Ok::<_, ApiError>((shown, list.page.next))
     });
     // the file has all sessions, not one page of them
@@ -65,11 +64,20 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
 }
 
 /// Says that there is nothing, and whether that is known.
-pub(super) fn empty(what: &str, freshness: &Freshness, zoned: Zoned) -> Shown {
+pub(super) fn empty(what: &str, freshness: &Freshness, visit: &Visit) -> Shown {
+    let zoned = Zoned::of(visit);
+    if Zoned::range(visit).is_some_and(|range| range.from >= visit.state.clock.now()) {
+        return Shown::Empty { sentence: "The period has not begun.".to_owned(), is_known: true };
+    }
     let is_known = freshness.range.is_none_or(|range| range.is_proven) || freshness.state == FreshnessState::Fresh;
     let through =
         freshness.complete_through.map(|at| format!("data complete to {} {}", zoned.minute(at), zoned.name()));
     let through = through.unwrap_or_else(|| "a source has no proven data yet".to_owned());
+    // no source has a history that reaches into the range
+    if freshness.range.is_none() && !freshness.streams.is_empty() {
+        let sentence = format!("The period lies before the history of the sources; {through}.");
+        return Shown::Empty { sentence, is_known: false };
+    }
     Shown::Empty { sentence: format!("No {what} in this period; {through}."), is_known }
 }
 

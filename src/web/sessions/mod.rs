@@ -20,6 +20,7 @@ use crate::web::layout::Section;
 use crate::web::reading::{Reading, Trouble};
 use crate::web::sessions::shown::{Shown, words};
 use crate::web::visit::Visit;
+use crate::web::zoned::Zoned;
 
 /// A choice of a field: its value, its text, and whether it is chosen.
 struct FieldOption {
@@ -59,6 +60,8 @@ struct Sessions {
     hidden: Vec<(String, String)>,
     heading: &'static str,
     shown: Shown,
+    /// The period and the zone of the times.
+    caption: String,
     /// Address of the next page.
     next: Option<String>,
     /// Address of the first page; `None`: it is shown.
@@ -67,6 +70,14 @@ struct Sessions {
     json: String,
     /// Address of the same as CSV; `None`: there is nothing.
     csv: Option<String>,
+}
+
+/// Returns the period and the zone of the times.
+fn caption(visit: &Visit) -> String {
+    let zoned = Zoned::of(visit);
+    Zoned::range(visit).map_or_else(String::new, |range| {
+        format!("{} until {}, {}.", zoned.minute(range.from), zoned.minute(range.to), zoned.name())
+    })
 }
 
 /// Answers with the section.
@@ -112,6 +123,7 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
         fields,
         heading,
         shown,
+        caption: caption(&visit),
         next,
         first: selection.get("cursor").map(|_| here(None)),
         json: read.json,

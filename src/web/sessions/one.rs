@@ -90,7 +90,7 @@ pub(crate) async fn page(SessionId(session_id): SessionId, visit: Visit) -> Resu
         panels,
         content,
     };
-    visit.respond(Section::Sessions, &reading, &body)
+    visit.respond_as(Section::Sessions, Some(body.title.clone()), &reading, &body)
 }
 
 /// Returns the panels of the record and of its changes.

@@ -1,9 +1,12 @@
 //! What the list and the search have in common: the question to the API, and what is shown of its answer.
 
 use axum::http::Uri;
+use chrono::{DateTime, Utc};
 
+use crate::api::formats::cell::Cell as Exact;
 use crate::api::problem::ApiError;
 use crate::query::search::ExcerptPiece;
+use crate::web::figure::grouped;
 use crate::web::panel::{Panel, State};
 use crate::web::reading::Trouble;
 use crate::web::selection::escape;
@@ -24,6 +27,7 @@ pub(super) enum Shown {
 /// A text that was found.
 pub(super) struct FoundItem {
     pub(super) at: String,
+    pub(super) instant: DateTime<Utc>,
     pub(super) address: String,
     /// Kind of the text, its source, and the person.
     pub(super) about: Vec<String>,
@@ -39,13 +43,27 @@ pub(super) struct Read {
 }
 
 impl Shown {
+    /// Adds that so many transcripts are not there yet, where nothing was found.
+    pub(super) fn lacking(self, transcripts: i64) -> Self {
+        match self {
+            Self::Empty { sentence, .. } if transcripts > 0 => {
+                let (many, be) = if transcripts == 1 { ("", "is") } else { ("s", "are") };
+                let count = grouped(transcripts.into(), 0);
+                let sentence = format!("{sentence} {count} transcript{many} {be} not there yet.");
+                Self::Empty { sentence, is_known: false }
+            }
+            other => other,
+        }
+    }
+
     /// Returns the texts as a panel, for a file of them.
     pub(super) fn texts(&self) -> Option<Panel> {
         let Self::Texts(items) = self else { return None };
         let row = |item: &FoundItem| {
             let text = item.excerpt.iter().map(|piece| piece.text.as_str()).collect::<String>();
             let about = (0..3).map(|at| Cell::text(item.about.get(at).cloned().unwrap_or_default()));
-            std::iter::once(Cell::text(&item.at)).chain(about).chain([Cell::text(text)]).collect()
+            let at = Cell::text(&item.at).exactly(Exact::Instant(item.instant.fixed_offset()));
+            std::iter::once(at).chain(about).chain([Cell::text(text)]).collect()
         };
         let head = ["Time", "Kind", "Source", "Person", "Excerpt"].map(Cell::text).into();
         let table = Table { head, rows: items.iter().map(row).collect(), ends: None };

@@ -30,7 +30,9 @@ impl Span {
         let joined = people.iter().filter_map(|one| one.joined_at);
         let left = people.iter().filter_map(|one| one.left_at);
         let from = joined.chain([session.started_at]).min().unwrap_or(session.started_at);
-        let to = left.chain(session.ended_at).max().unwrap_or(now);
+        // who is still there is seen until now
+        let end = session.ended_at.or_else(|| session.is_provisional.then_some(now));
+        let to = left.chain(end).max().unwrap_or(now);
         Self { from, to: to.max(from) }
     }
 
@@ -75,14 +77,14 @@ pub(super) fn draw(
     let strips = Table {
         head: vec![Cell::text("Name"), Cell::text("Presence and speech")],
         rows: rows.collect(),
-        ends: Some([zoned.clock(span.from), zoned.clock(span.to)]),
+        ends: Some([zoned.clock(span.from), zoned.clock_after(span.from, span.to)]),
     };
     let caption = format!(
         "{} in {} from {} to {} {}; inner bars: speech.",
         counted(order.len(), "person", "people"),
         counted(people.len(), "presence", "presences"),
         zoned.second(span.from),
-        zoned.clock(span.to),
+        zoned.clock_after(span.from, span.to),
         zoned.name()
     );
     Shown { state: State::Table(strips), caption, table: Some(table(people, zoned)) }
@@ -106,9 +108,10 @@ fn row(own: &[&Participant], spoken: &[TranscriptSegment], span: Span, zoned: Zo
         Some(span.mark("c1", AROUND_SPEECH, from, Some(from + length(segment).unwrap_or_default())))
     });
     let name = own.iter().find_map(|one| one.display_name.clone()).unwrap_or_else(|| "unnamed".to_owned());
+    let clock = |at| zoned.clock_after(span.from, at);
     let times = own.iter().filter_map(|one| {
-        let left = one.left_at.map_or_else(|| "an unknown end".to_owned(), |at| zoned.clock(at));
-        Some(format!("{} to {left}", zoned.clock(one.joined_at?)))
+        let left = one.left_at.map_or_else(|| "an unknown end".to_owned(), clock);
+        Some(format!("{} to {left}", clock(one.joined_at?)))
     });
     let present = own.iter().filter_map(|one| {
         let class = if one.left_at.is_some() { "c0 pale" } else { "c0 open" };

@@ -86,9 +86,14 @@ async fn p14_a_panel_names_the_scope_that_the_key_lacks() {
     let (key, without) = (api.key(&[Scope::HealthRead], &[]).await, api.key(&[Scope::CostsWrite], &[]).await);
     let cookie = sign_in(&api, &key).await;
     let html = api.send("GET", "/", &[("cookie", &cookie)]).await.text;
-    assert_eq!(state(&html, "minutes"), "forbidden");
-    assert!(part(&html, "minutes").contains("the key needs the scope <code>metrics:read</code>"), "{html}");
-    assert!(part(&html, "card-sessions").contains("metrics:read"));
+    assert_eq!((state(&html, "refused"), html.matches("needs the scope").count()), ("forbidden", 1), "{html}");
+    let refused = part(&html, "refused");
+    assert!(refused.contains("the key needs the scope <code>metrics:read</code>"), "{html}");
+    assert_eq!(link(refused, "Data health"), "/data-health");
+    assert_eq!(link(refused, "Sign in with another key"), "/sign-in");
+    // where another panel is shown, the one that is not names its scope
+    let html = api.send("GET", "/data-health", &[("cookie", &cookie)]).await.text;
+    assert!(!html.contains("needs the scope"), "{html}");
     // a key without any scope of the page is told so
     let cookie = sign_in(&api, &without).await;
     let refused = api.send("GET", "/", &[("cookie", &cookie)]).await;
@@ -146,12 +151,22 @@ async fn without_keys_the_page_needs_no_sign_in() {
 #[tokio::test]
 async fn a_browser_at_an_unknown_address_gets_a_page_and_a_program_a_problem() {
     let api = Api::new().await;
-    let html =
-        api.send("GET", "/no-such-page", &[("accept", "text/html,*/*;q=0.8"), ("request-id", "request-9")]).await;
+    let html = api
+        .send(
+            "GET",
+            "/no-such-page?zone=Asia/Kathmandu",
+            &[("accept", "text/html,*/*;q=0.8"), ("request-id", "request-9")],
+        )
+        .await;
     assert_eq!((html.status.as_u16(), html.header("content-type")), (404, "text/html; charset=utf-8"), "{}", html.text);
     assert!(html.header("content-security-policy").starts_with("default-src 'none'"));
     assert!(html.text.contains("<h1>The path does not exist</h1>") && html.text.contains("request-9"), "{}", html.text);
     assert!(!html.text.contains("/sign-in"), "no key would help: {}", html.text);
+    assert_eq!(link(&html.text, "/docs"), "/docs");
+    assert_eq!(
+        (link(&html.text, "Overview"), link(&html.text, "Tributary")),
+        ("/?zone=Asia/Kathmandu".to_owned(), "/?zone=Asia/Kathmandu".to_owned())
+    );
     for accept in ["*/*", "application/json"] {
         let problem = api.send("GET", "/no-such-page", &[("accept", accept)]).await;
         assert_eq!((problem.status.as_u16(), &problem.json()["code"]), (404, &json!("no_such_path")), "{accept}");

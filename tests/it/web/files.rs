@@ -111,6 +111,16 @@ async fn a_file_has_exact_values_and_no_formula_of_others() {
     // from 10:00 to 11:00: Ada in two halves
     let people = rows(&file("/sessions/61?zone=Asia/Kathmandu&file=people.csv").await.text);
     assert_eq!(people[0]["Joined"], "2026-11-16T10:00:00.000000Z", "{people:?}");
+    let figures = rows(&file("/sessions/61?zone=Asia/Kathmandu&file=figures.csv").await.text);
+    let figure = |name: &str| figures.iter().find(|row| row["Figure"] == name).map(|row| row["Value"].as_str());
+    assert_eq!(figure("Began"), Some("2026-11-16T10:00:00.000000Z"));
+    assert_eq!((figure("Length"), figure("Minutes"), figure("People")), (Some("3600"), Some("105.5"), Some("3")));
+    let stream = rows(&file("/data-health?zone=Asia/Kathmandu&file=konvo-eu-sessions.csv").await.text);
+    let last = stream.iter().find(|row| row["Fact"] == "Last complete run").map(|row| row["Value"].as_str());
+    assert_eq!(last, Some("2026-11-20T11:50:00.000000Z"));
+    assert_eq!(compared["Window"], "2026-11-01T00:00:00Z to 2026-11-02T00:00:00Z");
+    let found = "/sessions?from=2026-11-10&to=2026-11-21&zone=Asia/Kathmandu&q=welcome&file=list.csv";
+    assert_eq!(rows(&file(found).await.text)[0]["Time"], "2026-11-16T10:00:00.000000Z");
     let strips = file("/sessions/61?file=people.svg").await.text;
     // half of 696 pixels after 216
     assert!(strips.contains("x=\"564.0\" width=\"348.0\""), "{strips}");

@@ -206,3 +206,31 @@ async fn a_form_that_is_older_than_the_prices_changes_nothing_and_shows_them() {
     let blind = api.key(&[Scope::SessionsRead, Scope::CostsWrite], &[]).await;
     assert!(!api.send_as(&blind, "GET", "/costs").await.text.contains("id=\"set-price\""));
 }
+
+#[tokio::test]
+async fn a_key_that_sets_no_prices_is_led_to_the_api_that_does() {
+    let api = Api::with_keys("requests_per_minute = 0").await;
+    let reader = api.key(&[Scope::MetricsRead], &[]).await;
+    let html = api.send_as(&reader, "GET", "/costs").await.text;
+    let help = link(part(&html, "rate-cards"), "Set prices by the API");
+    let (docs, operation) = help.split_once("#/").unwrap();
+    assert_eq!(api.send_as(&reader, "GET", docs).await.status, 200);
+    // the reader of the description shows an operation by its tag and id
+    let described = api.send_as(&reader, "GET", "/openapi.json").await.json();
+    let put = &described["paths"]["/v1/rate-cards"]["put"];
+    assert_eq!(operation, format!("{}/{}", put["tags"][0].as_str().unwrap(), put["operationId"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn the_form_of_a_price_speaks_as_a_form() {
+    let api = Api::with_keys("requests_per_minute = 0").await;
+    let key = api.key(&[Scope::MetricsRead, Scope::CostsWrite], &[]).await;
+    let html = api.send_as(&key, "GET", "/costs?zone=Asia/Kathmandu").await.text;
+    assert!(part(&html, "set-price").contains("Days begin in Asia/Kathmandu."), "{html}");
+    let price = "source=konpro-eu&unit=minute&currency=USD";
+    let refused = set(&api, &key, OWN, DAY, &format!("{price}&unit_price=cheap")).await.text;
+    assert!(part(&refused, "set-price").contains("must be a number such as 0.002, not negative"), "{refused}");
+    let days = "&unit_price=1&valid_from=2026-11-18&valid_to=2026-11-17";
+    let refused = set(&api, &key, OWN, DAY, &format!("{price}{days}")).await.text;
+    assert!(part(&refused, "set-price").contains(">The end must be after the first day.</p>"), "{refused}");
+}
