@@ -18,8 +18,10 @@ async fn fault(stream: Stream, file: impl Into<Vec<u8>>) -> String {
     error.detail
 }
 
-/// Begin, end, speaker and text of each utterance.
-fn said(page: &ArtifactPage) -> Vec<(Option<i64>, Option<i64>, Option<&str>, &str)> {
+/// Begin, end, speaker and text of an utterance.
+type Line<'a> = (Option<i64>, Option<i64>, Option<&'a str>, &'a str);
+
+fn said(page: &ArtifactPage) -> Vec<Line<'_>> {
     let Artifact::Transcript(transcript) = &page.artifact else { panic!("{:?}", page.artifact) };
     let segments = transcript.segments.iter();
     segments.map(|s| (s.offset_ms, s.end_offset_ms, s.speaker_label.as_deref(), s.body.as_str())).collect()

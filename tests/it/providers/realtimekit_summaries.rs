@@ -36,6 +36,7 @@ async fn f18_a_summary_that_is_none_is_not_stored() {
         "upstream connect error or disconnect/reset before headers. reset reason: overflow",
         "<!-- gw --><html><body>Sign in</body></html>",
         "<Code>AccessDenied</Code>",
+        "<center><h1>502 Bad Gateway</h1></center>",
         "cache: miss\n<!DOCTYPE html><html></html>",
         r#"{"error":{"code":7},"summary":"none"}"#,
         r#"{"success":false,"summary":""}"#,
@@ -58,7 +59,8 @@ async fn f18_a_summary_that_is_none_is_not_stored() {
     for (file, text) in [
         (r##"{"summary":"# Standup\n- done"}"##, "# Standup\n- done"),
         (r#"{"success":true,"error":null,"data":{"summary":"It is done."}}"#, "It is done."),
-        (r#"[{"summary":"It is done."}]"#, "It is done."),
+        (r#"[{"Summary":"It is done."}]"#, "It is done."),
+        ("Done.\n<!-- by hand -->\n<3 it", "Done.\n<!-- by hand -->\n<3 it"),
         (r#""It is\ndone.""#, "It is\ndone."),
         ("Null results were discussed.", "Null results were discussed."),
         ("Error code: 522 came up twice.", "Error code: 522 came up twice."),

@@ -52,7 +52,7 @@ pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<(Rows<Message>,
     let rows = if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
     let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
-    let mut ids = Ids::of(rows.iter().flatten().filter_map(|cells| cells.said("id")));
+    let mut ids = Ids::of(&rows.iter().flatten().filter_map(|cells| cells.said("id")));
     for (position, row) in rows.into_iter().enumerate() {
         let position = i32::try_from(position).unwrap_or(i32::MAX);
         let mut message = match row.and_then(|cells| message(&cells, position, &mut ids, drift)) {

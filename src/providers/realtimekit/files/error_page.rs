@@ -1,7 +1,7 @@
 //! Messages of gateways and object stores about a failure, sent in place of a file with a status of success.
 
 /// Beginnings of HTML and XML, in lower case.
-const MARKUP: [&str; 8] = ["<!doctype", "<!--", "<html", "<head", "<body", "<?xml", "<error", "<code>"];
+const MARKUP: [&str; 7] = ["<!doctype", "<html", "<head", "<body", "<?xml", "<error", "<code>"];
 /// How far markup is searched in free text.
 const BEGINNING_CHARS: usize = 256;
 
@@ -29,7 +29,7 @@ const LONGEST_LINE_CHARS: usize = 200;
 pub(super) fn is_error_page(text: &str) -> bool {
     let start: String = text.trim().chars().take(LONGEST_LINE_CHARS + 1).collect::<String>().to_ascii_lowercase();
     let is_line = start.chars().count() <= LONGEST_LINE_CHARS && !start.contains(['\n', '\r']);
-    begins(&start, &MARKUP) || is_line && (is_status(&start) || begins(&start, &LINES))
+    begins(&start, &MARKUP) || start.starts_with("<!--") || is_line && (is_status(&start) || begins(&start, &LINES))
 }
 
 fn begins(text: &str, signs: &[&str]) -> bool {
@@ -44,9 +44,11 @@ fn is_status(line: &str) -> bool {
     STATUSES.contains(&name.trim_matches(|c: char| !c.is_ascii_alphabetic()))
 }
 
-/// Whether markup of a page is near the beginning of a free text. A quoted tag is a word of the text.
+/// Whether a free text begins with a tag, or has markup of a page near its beginning. A quoted tag is a word of the text.
 pub(super) fn has_markup(text: &str) -> bool {
     let start: String = text.chars().take(BEGINNING_CHARS).collect::<String>().to_ascii_lowercase();
     let is_tag = |at: usize| !start[..at].ends_with(['`', '"', '\'', '(']);
-    MARKUP.iter().any(|sign| start.match_indices(sign).any(|(at, _)| is_tag(at)))
+    let begins_with_tag =
+        start.trim_start().strip_prefix('<').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    begins_with_tag || MARKUP.iter().any(|sign| start.match_indices(sign).any(|(at, _)| is_tag(at)))
 }

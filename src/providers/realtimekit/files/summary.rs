@@ -40,7 +40,8 @@ fn in_json(json: &str, is_outer: bool) -> Result<Option<String>, Fault> {
     if states_error(&object, json) {
         return Err(Fault::ErrorPage);
     }
-    match (object.get("summary"), object.get("data")) {
+    let summary = object.iter().find(|(name, _)| name.eq_ignore_ascii_case("summary")).map(|(_, value)| value);
+    match (summary, object.get("data")) {
         (Some(summary), _) if summary.get() == "null" => Ok(None),
         (Some(summary), _) => lossy_text(summary.get()).map(|(text, _)| Some(text)).ok_or(Fault::ErrorPage),
         (None, Some(data)) if is_outer => in_json(data.get(), false),

@@ -26,7 +26,7 @@ pub(super) struct Ids {
 
 impl Ids {
     /// Looks through the ids of all messages.
-    pub(super) fn of<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Self {
+    pub(super) fn of<'a>(ids: &(impl Iterator<Item = &'a str> + Clone)) -> Self {
         let is_repeated = |default: &&str| ids.clone().filter(|id| id.trim() == *default).nth(1).is_some();
         let repeated = DEFAULTS.into_iter().filter(is_repeated).collect();
         Self { repeated, copies: HashMap::new(), has_any: false }
