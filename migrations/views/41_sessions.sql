@@ -168,8 +168,8 @@ comment on column analytics.sessions.user_message_count is
   'Messages of the customer; null in meetings, which have no customer.';
 comment on column analytics.sessions.assistant_message_count is
   'Messages of the AI or agent; null in meetings, which have no agent.';
-comment on column analytics.sessions.user_word_count is 'Words of the customer; null in meetings.';
-comment on column analytics.sessions.assistant_word_count is 'Words of the AI or agent; null in meetings.';
+comment on column analytics.sessions.user_word_count is 'Words of the customer. Null: a meeting, or a text of theirs cannot be read.';
+comment on column analytics.sessions.assistant_word_count is 'Words of the AI or agent. Null: a meeting, or a text of theirs cannot be read.';
 comment on column analytics.sessions.first_response_seconds is
   'From the first user message to the first reply, seconds; null: no question or no reply.';
 comment on column analytics.sessions.avatar_id is 'KonPro: id of the avatar.';
@@ -255,7 +255,7 @@ comment on column analytics.sessions.last_message_at is
   'Time of the last message. Null: no message with a time is stored.';
 comment on column analytics.sessions.attended_seconds is
   'Meetings: time of all people within the session, overlapping presences of a person counted once, seconds. Null: it '
-  'runs, the end of a presence is not known, or participants were never fetched.';
+  'runs, begin or end of a presence is not known, or participants were never fetched.';
 comment on column analytics.sessions.rejoined_person_count is
   'Meetings: people with several presences. Null: participants were never fetched.';
 comment on column analytics.sessions.first_joined_at is

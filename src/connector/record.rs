@@ -135,6 +135,11 @@ impl<'a> Fields<'a> {
         self.members.contains_key(name)
     }
 
+    /// Whether the field has a value other than null.
+    pub fn is_some(&self, name: &str) -> bool {
+        self.present(name).is_some()
+    }
+
     /// Returns text; numbers and booleans in their JSON spelling. Empty text and the text `null` are `None`.
     pub fn text(&self, name: &str) -> Option<String> {
         self.full_text(name).filter(|text| !text.trim().is_empty() && text != "null")

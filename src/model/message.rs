@@ -50,6 +50,8 @@ pub struct Message {
     pub payload_type: Option<String>,
     /// The text; `None` for media.
     pub body: Option<String>,
+    /// Whether there is a text that cannot be read; its words are unknown.
+    pub is_text_unknown: bool,
 }
 
 /// One step of a chat through the AI's skills.
@@ -72,9 +74,9 @@ pub struct SessionStats {
     pub user_message_count: Option<i32>,
     /// The AI's or agent's messages.
     pub assistant_message_count: Option<i32>,
-    /// Words the customer wrote.
+    /// Words the customer wrote; `None` also where a text of theirs cannot be read.
     pub user_word_count: Option<i32>,
-    /// Words the AI or agent wrote.
+    /// Words the AI or agent wrote, likewise.
     pub assistant_word_count: Option<i32>,
     /// From the first user message to the first other message at or after it, seconds. `None` while one of the
     /// two is missing.
@@ -153,16 +155,17 @@ impl SessionStats {
     pub fn of(messages: &[Message]) -> Self {
         let count = |role| messages.iter().filter(|m| m.sender_role == role).count();
         let words = |role| {
-            let of_role = messages.iter().filter(|m| m.sender_role == role);
-            of_role.filter_map(|m| m.body.as_deref()).map(word_count).fold(0, i32::saturating_add)
+            let of_role = || messages.iter().filter(|m| m.sender_role == role);
+            let words = || of_role().filter_map(|m| m.body.as_deref()).map(word_count).fold(0, i32::saturating_add);
+            (!of_role().any(|m| m.is_text_unknown)).then(words)
         };
         Self {
             message_count: number(messages.len()),
             untimed_message_count: untimed(messages),
             user_message_count: Some(number(count(SenderRole::User))),
             assistant_message_count: Some(number(count(SenderRole::Assistant))),
-            user_word_count: Some(words(SenderRole::User)),
-            assistant_word_count: Some(words(SenderRole::Assistant)),
+            user_word_count: words(SenderRole::User),
+            assistant_word_count: words(SenderRole::Assistant),
             first_response_seconds: first_response_seconds(messages),
             flow: Some(Flow::of(messages)),
         }
@@ -201,7 +204,21 @@ mod tests {
             provider_participant_id: None,
             payload_type: None,
             body: None,
+            is_text_unknown: false,
         }
+    }
+
+    #[test]
+    fn words_of_a_text_that_cannot_be_read_are_unknown() {
+        use SenderRole::{Assistant, User};
+        let text = |role, body: &str| Message { body: Some(body.to_owned()), ..said(role, Some(0), 0) };
+        let unread = Message { is_text_unknown: true, ..said(User, Some(1), 1) };
+        // media have no words
+        let stats = SessionStats::of(&[text(User, "two words"), said(User, Some(2), 2), text(Assistant, "one")]);
+        assert_eq!((stats.user_word_count, stats.assistant_word_count), (Some(2), Some(1)));
+        let stats = SessionStats::of(&[text(User, "two words"), unread, text(Assistant, "one")]);
+        assert_eq!((stats.user_word_count, stats.assistant_word_count), (None, Some(1)));
+        assert_eq!((stats.message_count, stats.user_message_count), (3, Some(2)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Sentences have colons too, so a text before a colon counts as a name only on evidence: a participant of the
 //! session has it, a voice of the same file has it, or it precedes a colon more than once. While no participant
-//! of the session is known, a text in the form of a full name counts as well. All other text stays text.
+//! of the session is known, a text in the form of a full name counts as well. All other text stays text. Names in
+//! brackets or before other colons need a participant or a voice.
 
 use std::collections::{HashMap, HashSet};
 
@@ -75,10 +76,21 @@ pub fn name_speakers(segments: &mut [TranscriptSegment], participants: &[String]
     for (segment, text) in segments.iter_mut().zip(texts) {
         let Some(text) = text else { continue };
         let named = text.split_once(MARK).filter(|(name, _)| is_believed(name));
+        let is_known = |name: &str| is_possible(name) && known.contains(&key(name));
+        let named = named.or_else(|| with_other_mark(&text).filter(|(name, _)| is_known(name)));
         segment.is_speaker_in_text = named.is_some();
         segment.speaker_label = named.map(|(name, _)| name.to_owned());
         segment.body = named.map_or_else(|| text.clone(), |(_, said)| said.to_owned());
     }
+}
+
+/// Splits a text at a mark that only a known name precedes, because sentences have it too: a colon without a space, a
+/// full-width one, or brackets around the name.
+fn with_other_mark(text: &str) -> Option<(&str, &str)> {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (name, said) = bracketed.or_else(|| text.split_once([':', '\u{ff1a}']))?;
+    let said = said.trim_start_matches([':', '\u{ff1a}']).trim_start();
+    (!said.is_empty()).then_some((name.trim(), said))
 }
 
 /// Returns the text including a removed name; `None` where the file names the speaker beside the text.

@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ingest::artifact::attempt_outcome::AttemptOutcome;
 use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::participant::Participant;
 
 /// The fetched parts of one artifact.
 #[derive(Default)]
@@ -47,6 +48,20 @@ impl Gathered {
     pub(super) fn begin_list(&mut self) {
         let facts = self.content.take().map(|content| content.facts).unwrap_or_default();
         self.content = Some(ArtifactPage { facts, ..ArtifactPage::of(Artifact::Participants(Vec::new())) });
+    }
+
+    /// Puts a participant that is listed again in the place of the version held, in `page` or before it, unless that
+    /// one changed later.
+    pub(super) fn update(&mut self, again: Participant, page: &mut [Participant]) {
+        let before = match self.content.as_mut().map(|content| &mut content.artifact) {
+            Some(Artifact::Participants(list)) => &mut list[..],
+            _ => &mut [],
+        };
+        let mut all = page.iter_mut().chain(before);
+        let held = all.find(|held| held.provider_participant_id == again.provider_participant_id);
+        if let Some(held) = held.filter(|held| held.provider_updated_at <= again.provider_updated_at) {
+            *held = again;
+        }
     }
 
     /// Returns the approximate number of fetched bytes.

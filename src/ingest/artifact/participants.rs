@@ -67,7 +67,15 @@ impl Attempt<'_> {
             };
             let (rows, seen_before) = ((page.artifact.len() + page.rejects.len()) as u64, end.distinct());
             if let Artifact::Participants(list) = &mut page.artifact {
-                list.retain(|one| end.see(fingerprint(&one.provider_participant_id), true));
+                let mut kept = Vec::with_capacity(list.len());
+                for one in list.drain(..) {
+                    if end.see(fingerprint(&one.provider_participant_id), true) {
+                        kept.push(one);
+                    } else {
+                        gathered.update(one, &mut kept);
+                    }
+                }
+                *list = kept;
             }
             let mut identities = identities(&page.rejects).into_iter();
             page.rejects.retain(|_| identities.next().is_some_and(|identity| end.see(identity, true)));

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
+use serde_json::value::RawValue;
 
 use crate::connector::record::{DriftItems, Fields};
 use crate::model::id::ProviderRecordId;
@@ -186,14 +187,14 @@ fn extension(fields: &Fields<'_>, state: Option<&Fields<'_>>, trail: Option<&[Tr
     Extension { table: &EXTENSION, values }
 }
 
-/// Returns the messages in the provider's order; of two with the same id the later one counts. `None` where the
-/// record holds no list of them.
+/// Returns the messages in the provider's order; of two with the same id the later one counts. An element that is no
+/// object counts as a message of which nothing is known. `None` where the record holds no list of them.
 fn messages(fields: &Fields<'_>, drift: &DriftItems) -> Option<Vec<Message>> {
     let mut messages: Vec<Message> = Vec::new();
     let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
     for (position, raw) in (0_i32..).zip(fields.list("messages")?) {
-        let Some(element) = fields.element("messages", raw) else { continue };
-        let message = message(&element, position, drift);
+        let element = fields.element("messages", raw);
+        let message = element.map_or_else(|| unread(raw, position), |element| message(&element, position, drift));
         if let Some(place) = places.get(&message.provider_message_id) {
             drift.count("unreadable_value", "/messages/message_id", "duplicate");
             messages[*place] = message;
@@ -204,6 +205,21 @@ fn messages(fields: &Fields<'_>, drift: &DriftItems) -> Option<Vec<Message>> {
     }
     messages.sort_by_key(|message| message.position);
     Some(messages)
+}
+
+/// Returns the message of an element that is no object.
+fn unread(raw: &RawValue, position: i32) -> Message {
+    Message {
+        provider_message_id: content_id(&[raw.get(), &position.to_string()]),
+        position,
+        sent_at: None,
+        sender_role: SenderRole::Unknown,
+        provider_origin: None,
+        provider_participant_id: None,
+        payload_type: None,
+        body: None,
+        is_text_unknown: true,
+    }
 }
 
 fn message(element: &Fields<'_>, position: i32, drift: &DriftItems) -> Message {
@@ -231,6 +247,7 @@ fn message(element: &Fields<'_>, position: i32, drift: &DriftItems) -> Message {
         provider_origin,
         provider_participant_id: None,
         payload_type: None,
+        is_text_unknown: body.is_none() && element.is_some("message"),
         body,
     }
 }

@@ -12,7 +12,7 @@ use crate::model::artifact::Absence;
 use crate::model::id::ProviderRecordId;
 use crate::model::time::Window;
 use crate::providers::listing::{self, Listing};
-use crate::providers::realtimekit::wire::{self, LinkName, ListAnswer};
+use crate::providers::realtimekit::wire::{self, ListAnswer};
 
 /// Returns the path of an app's sessions.
 pub(super) fn sessions_path(account_id: &str, app_id: &str) -> String {
@@ -111,13 +111,12 @@ impl FileKind {
         }
     }
 
-    fn call(self) -> (&'static str, LinkName) {
+    /// Returns the name of the call, and of the field with the link.
+    fn call(self) -> (&'static str, &'static str) {
         match self {
-            Self::Chat => ("chat", LinkName { snake: "chat_download_url", camel: "chatDownloadUrl" }),
-            Self::Transcript => {
-                ("transcript", LinkName { snake: "transcript_download_url", camel: "transcriptDownloadUrl" })
-            }
-            Self::Summary => ("summary", LinkName { snake: "summary_download_url", camel: "summaryDownloadUrl" }),
+            Self::Chat => ("chat", "chat_download_url"),
+            Self::Transcript => ("transcript", "transcript_download_url"),
+            Self::Summary => ("summary", "summary_download_url"),
         }
     }
 }

@@ -7,7 +7,7 @@
 use serde_json::value::RawValue;
 
 use crate::connector::http::Answer;
-use crate::connector::record::{Fields, Members, members};
+use crate::connector::record::{Fields, Members, lossy_text, members};
 use crate::providers::envelope;
 use crate::providers::listing::{self, Listing};
 
@@ -65,30 +65,26 @@ pub(super) fn report(answer: &Answer) -> Option<&str> {
     record.get().starts_with('{').then(|| record.get())
 }
 
-/// Returns the link in field `name` of `data`, in either spelling. `Ok(None)`: the provider has no link. `Err`: the
+/// Returns the link in field `name` of `data`, in any spelling of it. `Ok(None)`: the provider has no link. `Err`: the
 /// answer has another form, and treating it as "no link" would lose a file that is kept for days.
-pub(super) fn link(answer: &Answer, name: LinkName) -> Result<Option<String>, &'static str> {
+pub(super) fn link(answer: &Answer, name: &str) -> Result<Option<String>, &'static str> {
     let envelope = members(&answer.body).ok_or("the response is not an object")?;
     let data = envelope.get("data").ok_or("there is no `data`")?.get();
     if data == "null" {
         return Ok(None);
     }
-    let ignored = listing::drift_of(answer);
-    let fields = Fields::open(data, &ignored).map_err(|_| "`data` is not an object")?;
-    if let Some(name) = [name.snake, name.camel].into_iter().find(|name| fields.has(name)) {
-        return Ok(fields.text(name).map(|link| link.trim().to_owned()));
-    }
-    if data.contains("\"http") {
+    let fields = members(data).ok_or("`data` is not an object")?;
+    let plain = |name: &str| name.replace('_', "").to_ascii_lowercase();
+    let found: Vec<&RawValue> =
+        fields.iter().filter(|(field, _)| plain(field) == plain(name)).map(|(_, value)| *value).collect();
+    if found.is_empty() && data.contains("\"http") {
         return Err("`data` contains a link under an unknown name");
     }
-    Ok(None)
-}
-
-/// The two spellings of a link's field.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LinkName {
-    /// The spelling of `chat_download_url`.
-    pub(super) snake: &'static str,
-    /// The spelling of `summaryDownloadUrl`.
-    pub(super) camel: &'static str,
+    let mut link = None;
+    for value in found.into_iter().filter(|value| value.get() != "null") {
+        let (text, _) = lossy_text(value.get()).ok_or("the link is not a text")?;
+        let text = text.trim();
+        link = link.or_else(|| (!text.is_empty() && text != "null").then(|| text.to_owned()));
+    }
+    Ok(link)
 }

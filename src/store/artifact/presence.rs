@@ -16,14 +16,14 @@ pub(super) struct Participation {
     pub(super) person_count: i32,
     /// Presences without a duration.
     pub(super) unknown_duration_count: i32,
-    /// Largest number of simultaneous presences. `None`: no presence has a known end.
+    /// Largest number of simultaneous presences. `None`: no presence has a known end, or one has no known begin.
     pub(super) peak_participants: Option<i32>,
     /// Sum of the known durations, milliseconds.
     pub(super) participant_ms: i64,
     /// Time of the first join.
     pub(super) first_joined_at: Option<DateTime<Utc>>,
     /// Time of all people within the session, milliseconds; overlapping presences of one person count once. `None`:
-    /// the session runs, or the end of a presence is not known.
+    /// the session runs or ends before its start, or begin or end of a presence is not known.
     pub(super) attended_ms: Option<i64>,
     /// People with several presences.
     pub(super) rejoined_person_count: i32,
@@ -47,7 +47,7 @@ impl Participation {
             unknown_duration_count: number(list.iter().filter(|one| one.duration_ms.is_none()).count()),
             peak_participants: peak(list, ended_at),
             participant_ms: list.iter().filter_map(|one| one.duration_ms).fold(0, i64::saturating_add),
-            first_joined_at: list.iter().filter_map(|one| one.joined_at).min(),
+            first_joined_at: list.iter().filter_map(begin_of).min(),
             attended_ms: ended_at.and_then(|ended_at| attended_ms(list, people, session.started_at, ended_at)),
             rejoined_person_count: number(presences.values().filter(|count| **count > 1).count()),
         }
@@ -57,23 +57,32 @@ impl Participation {
 /// Begin and end of a stay.
 type Stay = (DateTime<Utc>, DateTime<Utc>);
 
+/// Returns the begin of a presence: as stated by the provider, or from its end and duration.
+fn begin_of(one: &Participant) -> Option<DateTime<Utc>> {
+    let by_length = || one.left_at?.checked_sub_signed(TimeDelta::try_milliseconds(one.duration_ms?)?);
+    one.joined_at.or_else(by_length)
+}
+
 /// Returns the end of a presence in an ended session: as stated by the provider, or from its duration.
 fn end_of(one: &Participant) -> Option<DateTime<Utc>> {
     let by_length = || one.joined_at?.checked_add_signed(TimeDelta::milliseconds(one.duration_ms?));
     one.left_at.or_else(by_length)
 }
 
-/// Returns the sum of each person's time within the session; `None` where the end of a presence is not known.
+/// Returns the sum of each person's time within the session; `None` where begin or end of a presence is not known, or
+/// the session has no length.
 fn attended_ms(
     list: &[Participant],
     people: &[Option<String>],
     started_at: DateTime<Utc>,
     ended_at: DateTime<Utc>,
 ) -> Option<i64> {
+    if ended_at < started_at {
+        return None;
+    }
     let mut stays: BTreeMap<(Option<&String>, usize), Vec<Stay>> = BTreeMap::new();
     for (place, (one, person)) in list.iter().zip(people).enumerate() {
-        let Some(joined_at) = one.joined_at else { continue };
-        let (from, to) = (joined_at.max(started_at), end_of(one)?.min(ended_at));
+        let (from, to) = (begin_of(one)?.max(started_at), end_of(one)?.min(ended_at));
         // a presence without a known person is a person by itself
         let who = (person.as_ref(), if person.is_some() { 0 } else { place });
         stays.entry(who).or_default().extend((from < to).then_some((from, to)));
@@ -94,12 +103,12 @@ fn attended_ms(
 }
 
 /// Returns the largest number of simultaneous presences; at the same instant, leaving counts before joining. `None`
-/// where there are presences and no end is known.
+/// where there are presences and no end is known, or where a begin is not known.
 fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> Option<i32> {
     let mut steps: BTreeMap<DateTime<Utc>, (i32, i32)> = BTreeMap::new();
     let mut has_unknown_end = false;
     for one in list {
-        let Some(joined_at) = one.joined_at else { continue };
+        let joined_at = begin_of(one)?;
         let left_at = match ended_at {
             None => Some(one.left_at.unwrap_or(DateTime::<Utc>::MAX_UTC)),
             Some(_) => end_of(one),
@@ -125,14 +134,14 @@ fn peak(list: &[Participant], ended_at: Option<DateTime<Utc>>) -> Option<i32> {
 pub(super) fn rejoins(list: &[Participant], people: &[Option<String>]) -> Vec<bool> {
     let mut first: BTreeMap<&String, (DateTime<Utc>, &str)> = BTreeMap::new();
     for (one, person) in list.iter().zip(people) {
-        if let (Some(person), Some(at)) = (person, one.joined_at) {
+        if let (Some(person), Some(at)) = (person, begin_of(one)) {
             let key = (at, one.provider_participant_id.as_str());
             first.entry(person).and_modify(|held| *held = (*held).min(key)).or_insert(key);
         }
     }
     let is_rejoin = |(one, person): (&Participant, &Option<String>)| {
         let key = person.as_ref().and_then(|person| first.get(person));
-        key.is_some_and(|(_, id)| one.joined_at.is_some() && *id != one.provider_participant_id.as_str())
+        key.is_some_and(|(_, id)| begin_of(one).is_some() && *id != one.provider_participant_id.as_str())
     };
     list.iter().zip(people).map(is_rejoin).collect()
 }
@@ -216,6 +225,32 @@ mod tests {
         let counted =
             Participation::of(&[presence("ana", 0, Some(30)), measured], &people[..2], &session(Some(at(30))));
         assert_eq!((counted.peak_participants, counted.attended_ms), (Some(2), Some(40 * 60_000)));
+    }
+
+    #[test]
+    fn a_presence_without_a_begin_is_never_counted_as_zero() {
+        let session = |ended_at| SessionRef {
+            provider_session_id: ProviderRecordId::parse("s").expect("an id"),
+            started_at: at(0),
+            ended_at: Some(at(ended_at)),
+        };
+        let people = ["A", "B"].map(|p| Some(p.to_owned()));
+        // Ben's begin follows from his end and his duration: 10 to 30
+        let measured = Participant { joined_at: None, duration_ms: Some(1_200_000), ..presence("ben", 0, Some(30)) };
+        let list = [presence("ana", 5, Some(30)), measured.clone()];
+        let counted = Participation::of(&list, &people, &session(40));
+        assert_eq!((counted.peak_participants, counted.attended_ms), (Some(2), Some(45 * 60_000)));
+        assert_eq!(Participation::of(&list[1..], &people[1..], &session(40)).first_joined_at, Some(at(10)));
+        // without a duration it is unknown, and so are the figures
+        let unknown = Participant { duration_ms: None, ..measured };
+        for list in [vec![presence("ana", 5, Some(30)), unknown.clone()], vec![unknown.clone(), unknown.clone()]] {
+            let counted = Participation::of(&list, &people, &session(40));
+            assert_eq!((counted.peak_participants, counted.attended_ms), (None, None), "{list:?}");
+            assert!(counted.unknown_duration_count > 0);
+        }
+        // a session that ends before its start has no length
+        let backwards = SessionRef { started_at: at(20), ..session(10) };
+        assert_eq!(Participation::of(&list, &people, &backwards).attended_ms, None);
     }
 
     #[test]

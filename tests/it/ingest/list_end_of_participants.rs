@@ -70,3 +70,29 @@ async fn f45_a_count_that_is_the_size_of_a_page_of_participants_ends_nothing() {
         assert!(state.is_some_and(|state| state == "available"), "{past_end:?}");
     }
 }
+
+/// The same two presences on both pages, each in an older and a newer version.
+#[tokio::test]
+async fn f41_of_a_participant_that_is_listed_twice_the_later_change_counts() {
+    let row = |id: &str, left: u32| {
+        format!(
+            r#"{{"id":"{id}","user_id":"u","joined_at":"2026-03-10T11:00:00Z","left_at":"2026-03-10T11:00:{left}Z","duration":0.5,"updated_at":"2026-03-10T11:00:{left}Z"}}"#
+        )
+    };
+    let pages = [[row("p1", 20), row("p2", 40), row("p2", 30)].join(","), [row("p1", 50), row("p2", 10)].join(",")];
+    let mut world = World::new().await.with_settings("session_streams = [\"participants\"]").with_depth();
+    let server = Server::start(move |call| {
+        if !call.path.ends_with("/participants") {
+            return answer(call, 0, |_| None, PastEnd::Empty);
+        }
+        let number: usize = call.query("page_no").expect("a number").parse().expect("a number");
+        let rows = number.checked_sub(1).and_then(|index| pages.get(index)).map_or("", String::as_str);
+        json(format!(r#"{{"success":true,"data":{{"participants":[{rows}]}}}}"#))
+    })
+    .await;
+    world.poll_elsewhere("realtimekit", &server.url);
+    world.poll().await;
+    let stored = "select string_agg(concat_ws(' ', provider_participant_id, left_at::time), ', ' order by provider_participant_id)
+                    from core.participants";
+    assert_eq!(world.text(stored).await.as_deref(), Some("p1 11:00:50, p2 11:00:40"));
+}

@@ -191,13 +191,25 @@ async fn messages_may_hold_anything() {
           {"initiator_origin":"BOT","message":"null","created_at":"2026-03-01T10:00:01Z"},
           {"message_id":"m1","initiator_origin":"RECIPIENT","message":"first"},
           {"message_id":"m1","initiator_origin":"RECIPIENT","message":"a\u0000b\ud800c"},
-          7]}]}"#;
+          7,
+          {"message_id":"m2","initiator_origin":"AI","message":{"text":"no text"},"created_at":"2026-03-01T10:00:02Z"},
+          "{\"message_id\" \"m3\"}"]}]}"#;
     let page = one_page(BODY).await;
     let session = &page.records[0].session;
     assert_eq!((session.outcome, session.duration_seconds), (SessionOutcome::Resolved, None));
     assert_eq!(drift(&page, "unreadable_value", "/status/completed_at", "before created_at"), 1);
     let messages = session.messages.as_ref().unwrap();
-    assert_eq!(messages.len(), 2);
+    // an element that is no object is a message, of which nothing is known
+    let known: Vec<_> = messages.iter().map(|m| (m.position, m.sender_role, m.is_text_unknown)).collect();
+    let expected = [
+        (0, SenderRole::Assistant, false),
+        (2, SenderRole::User, false),
+        (3, SenderRole::Unknown, true),
+        (4, SenderRole::Assistant, true),
+        (5, SenderRole::Unknown, true),
+    ];
+    assert_eq!(known, expected);
+    assert!(messages[2].provider_message_id != messages[4].provider_message_id);
     assert!(messages[0].provider_message_id.as_str().starts_with("sha256:"));
     assert_eq!(messages[0].body.as_deref(), Some("null"));
     assert_eq!(

@@ -76,7 +76,7 @@ async fn each_form_of_the_sample_gives_the_same_segments() {
 #[tokio::test]
 async fn units_of_times_are_recognized_by_size() {
     let page = page(
-        r#"[{"startTime":"1500.5","endTime":1000,"sentence":"a","peerData":{"cpi":"","userId":"","id":"p"}},
+        r#"[{"startTime":"1500","endTime":1000,"sentence":"a","peerData":{"cpi":"","userId":"","id":"p"}},
             {"startTime":1772460061000,"endTime":1772460062000,"sentence":"b","peerData":null},
             {"startTime":"2026-03-02T14:01:01.250+00:00","endTime":"2026-03-02 14:01:02","sentence":"c"},
             {"startTime":-5,"endTime":99999999999,"sentence":"d"},
@@ -89,7 +89,7 @@ async fn units_of_times_are_recognized_by_size() {
         (Some(1500), None, None, "a"),
         (Some(61_000), Some(62_000), None, "b"),
         (Some(61_250), Some(62_000), None, "c"),
-        (None, Some(99_999_999_999), None, "d"),
+        (None, None, None, "d"),
         (None, None, None, "f"),
         (None, None, None, "null"),
         (Some(-1000), None, None, "e"),

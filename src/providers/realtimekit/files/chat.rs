@@ -3,11 +3,12 @@
 //! Columns are found by name, in any order. A message without an id gets one derived from its content, so that
 //! reading the same file twice gives the same messages.
 
+mod ids;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use serde_json::value::RawValue;
 
 use crate::connector::record::{DriftItems, decimal, lossy_text, members};
 use crate::model::field::{FieldPresence, WatchedField};
@@ -15,7 +16,7 @@ use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole};
 use crate::model::page::Reject;
 use crate::model::time;
-use crate::providers::listing::content_id;
+use crate::providers::realtimekit::files::chat::ids::{Ids, id_of_another, is_another};
 use crate::providers::realtimekit::files::rows::{Fault, Rows, json_list, reject};
 use crate::providers::realtimekit::files::table;
 
@@ -50,18 +51,22 @@ static WATCHED: [WatchedField; 4] = [
 pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<(Rows<Message>, FieldPresence), Fault> {
     let rows = if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
     let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
-    let (mut places, mut copies) = (HashMap::new(), HashMap::new());
-    let mut has_id = false;
+    let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
+    let mut ids = Ids::of(&rows.iter().flatten().filter_map(|cells| cells.said("id")));
     for (position, row) in rows.into_iter().enumerate() {
         let position = i32::try_from(position).unwrap_or(i32::MAX);
-        has_id |= row.as_ref().is_ok_and(|cells| cells.said("id").is_some());
-        let message = match row.and_then(|cells| message(&cells, position, &mut copies, drift)) {
+        let mut message = match row.and_then(|cells| message(&cells, position, &mut ids, drift)) {
             Ok(message) => message,
             Err(reject) => {
                 rejects.push(reject);
                 continue;
             }
         };
+        let earlier = places.get(&message.provider_message_id).and_then(|place| good.get(*place));
+        if earlier.is_some_and(|earlier| is_another(earlier, &message)) {
+            drift.count("unreadable_value", "/id", "reused");
+            message.provider_message_id = id_of_another(&message);
+        }
         let place = *places.entry(message.provider_message_id.clone()).or_insert(good.len());
         if let Some(earlier) = good.get_mut(place) {
             // The later one is the edited one.
@@ -74,7 +79,7 @@ pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<(Rows<Message>,
     let any = |has: fn(&Message) -> bool| (!good.is_empty()).then(|| good.iter().any(has));
     let found = [
         any(|message| message.sent_at.is_some()),
-        (!good.is_empty()).then_some(has_id),
+        (!good.is_empty()).then_some(ids.has_any),
         any(|message| message.provider_participant_id.is_some()),
         any(|message| message.payload_type.is_some()),
     ];
@@ -160,7 +165,7 @@ fn spelling(time: &str) -> String {
 }
 
 fn json<'a>(text: &'a str, drift: &DriftItems) -> Result<Vec<Result<Cells<'a>, Reject>>, Fault> {
-    let rows = json_list(text)?.into_iter().map(RawValue::get).map(|raw| {
+    let rows = json_list(text, "payload")?.into_iter().map(|raw| {
         let Some(members) = members(raw) else {
             return Err(reject(raw, "not_an_object", "", "the record is not a JSON object"));
         };
@@ -184,22 +189,18 @@ fn value(json: &str, name: &str, drift: &DriftItems) -> Option<String> {
     Some(text)
 }
 
-fn message(
-    cells: &Cells<'_>,
-    position: i32,
-    copies: &mut HashMap<ProviderRecordId, u32>,
-    drift: &DriftItems,
-) -> Result<Message, Reject> {
+fn message(cells: &Cells<'_>, position: i32, ids: &mut Ids, drift: &DriftItems) -> Result<Message, Reject> {
     let text = |name: &str| cells.get(name).map(str::to_owned);
     let said = |name: &str| cells.said(name).map(str::to_owned);
     let payload_type = said("payloadtype");
     let payload = text("payload");
-    let provider_message_id = if let Some(id) = said("id") {
-        ProviderRecordId::parse(&id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
+    let provider_message_id = if let Some(id) = cells.said("id").filter(|id| ids.is_id(id)) {
+        ids.has_any = true;
+        ProviderRecordId::parse(id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
     } else {
         drift.count("unreadable_value", "/id", "missing");
         let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
-        own_id(&parts.map(Option::unwrap_or_default), copies)
+        ids.derived(&parts.map(Option::unwrap_or_default))
     };
     let sent_at = said("createdat").and_then(|time| instant(&time, drift));
     Ok(Message {
@@ -211,15 +212,8 @@ fn message(
         provider_participant_id: said("participantid"),
         body: payload.filter(|_| is_text(payload_type.as_deref(), drift)),
         payload_type,
+        is_text_unknown: false,
     })
-}
-
-/// Derives an id from the content. A repetition of the same content is another message.
-fn own_id(parts: &[String; 4], copies: &mut HashMap<ProviderRecordId, u32>) -> ProviderRecordId {
-    let [sender, at, kind, payload] = parts;
-    let count = copies.entry(content_id(&[sender, at, kind, payload])).or_default();
-    *count += 1;
-    content_id(&[sender, at, kind, payload, &count.to_string()])
 }
 
 fn instant(text: &str, drift: &DriftItems) -> Option<DateTime<Utc>> {

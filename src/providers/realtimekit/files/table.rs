@@ -21,6 +21,9 @@ const TELLING_COLUMNS: usize = 4;
 /// Reject reason of a row with balanced quotes.
 const MISFIT: &str = "the number of fields differs from the number of columns";
 
+/// Detail of a reject whose quote is closed within another row.
+const SWALLOWED: &str = "a quoted field contains the next row";
+
 /// A row of the file.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
@@ -106,6 +109,12 @@ impl<'a> Reader<'a, '_> {
         while let Some(start) = record::next_line(self.text, at) {
             match record::read(self.text, start, self.separation) {
                 Ok(Record { cells, end }) if self.fits(&cells) => {
+                    if let Some(next) = self.swallowed_row(start, end) {
+                        let begins = record::lines_after(self.text, start).take_while(|line| *line < next);
+                        self.refuse(start, begins, next, &mut rows);
+                        at = next;
+                        continue;
+                    }
                     rows.push(Ok(Row { cells, raw: &self.text[start..end] }));
                     at = end;
                 }
@@ -169,6 +178,7 @@ impl<'a> Reader<'a, '_> {
             let number = number + self.text[counted..begin].matches('\n').count();
             self.counted.set((begin, number));
             let (code, detail) = match record::read(self.text, begin, self.separation) {
+                Ok(Record { cells, .. }) if self.fits(&cells) => ("broken_quotes", SWALLOWED.to_owned()),
                 Ok(_) => ("column_count", MISFIT.to_owned()),
                 Err(trouble) => ("broken_quotes", trouble.to_string()),
             };
@@ -201,6 +211,26 @@ impl<'a> Reader<'a, '_> {
         let Some(time) = self.form.time.filter(|_| self.form.names.len() < TELLING_COLUMNS) else { return true };
         // separators within texts shift the fields after them
         let cell = if time + 1 == self.form.names.len() { cells.last() } else { cells.get(time) };
+        cell.is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
+    }
+
+    /// Returns the first line of a row with balanced quotes that is a row of its own, where a stray quote joined the
+    /// two: both have all fields by their separators alone, and their times can be read. Lines of a text do not.
+    fn swallowed_row(&self, start: usize, end: usize) -> Option<usize> {
+        self.form.time?;
+        let mut lines = record::lines_after(self.text, start).take_while(|line| *line < end);
+        lines.find(|line| {
+            self.has_time(self.text[*line..record::line_end(self.text, *line)].trim_end())
+                && self.has_time(self.text[start..*line].trim_end())
+        })
+    }
+
+    /// Whether a text has all fields by its separators alone, with a readable time in its place.
+    fn has_time(&self, text: &str) -> bool {
+        let columns = self.form.names.len();
+        let cells = || text.split(char::from(self.separation.separator));
+        let Some(time) = self.form.time.filter(|_| cells().nth(columns - 1).is_some()) else { return false };
+        let cell = if time + 1 == columns { cells().next_back() } else { cells().nth(time) };
         cell.is_some_and(|cell| (self.is_time)(cell.trim_matches(['"', ' '])))
     }
 

@@ -1,30 +1,24 @@
 //! The transcript file, in all its formats: JSON, separated values with a header and without, and both kinds of
 //! subtitles.
 //!
-//! JSON is requested; the content shows which format was received. Times are milliseconds from the start of the
-//! session or of the epoch, distinguished by size, or ISO text. The format names the speaker; names within the text
-//! of subtitles are judged by the rest of the file, and again by the participants when they are stored.
+//! JSON is requested; the content shows which format was received. The format names the speaker; names within the
+//! text of subtitles are judged by the rest of the file, and again by the participants when they are stored.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
-use serde_json::value::RawValue;
+mod clock;
+mod table_form;
 
-use crate::connector::record::{DriftItems, Fields, decimal};
+use chrono::{DateTime, Utc};
+
+use crate::connector::record::{DriftItems, Fields, lossy_text, members};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::page::Reject;
+use crate::model::speaker;
 use crate::model::transcript::{Transcript, TranscriptFormat, TranscriptSegment};
-use crate::model::{speaker, time};
 use crate::providers::realtimekit::files::rows::{Fault, Rows, json_list, reject};
 use crate::providers::realtimekit::files::subtitles;
 use crate::providers::realtimekit::files::table;
-
-/// Numbers below are milliseconds from the start of the session (up to three years), numbers above milliseconds since
-/// the epoch (from 1973 on).
-const LARGEST_OFFSET_MS: i64 = 100_000_000_000;
-
-/// Columns of a file without a header: time, presence, person, the customer's id, name, text.
-const PLAIN_COLUMNS: usize = 6;
+use crate::providers::realtimekit::files::transcript::clock::Times;
+use crate::providers::realtimekit::files::transcript::table_form::{Columns, PLAIN_COLUMNS, first_field};
 
 /// Reads the file of a session that began at `started_at`.
 pub(super) fn transcript(
@@ -32,7 +26,7 @@ pub(super) fn transcript(
     started_at: DateTime<Utc>,
     drift: &DriftItems,
 ) -> Result<(Transcript, Vec<Reject>), Fault> {
-    let times = Times { started_at };
+    let times = Times::of(started_at);
     let mut language_code = None;
     let (format, mut rows) = if text.trim_start().starts_with(['[', '{']) {
         (TranscriptFormat::Json, json(text, &times, drift)?)
@@ -91,6 +85,9 @@ pub(super) fn presence(transcript: &Transcript) -> FieldPresence {
 }
 
 fn json(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<TranscriptSegment>, Fault> {
+    let list = json_list(text, "sentence")?;
+    let texts: Vec<String> = list.iter().flat_map(|raw| times_of(raw)).collect();
+    let times = times.for_file(texts.iter().map(String::as_str));
     let segment = |raw: &str| {
         let fields = Fields::open(raw, drift)?;
         fields.expect(&["endTime", "peerData", "sentence", "startTime"]);
@@ -112,41 +109,56 @@ fn json(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<Transcript
         segment.speaker_label = said("displayName");
         Ok(TranscriptSegment { body, ..segment })
     };
-    Ok(sorted(json_list(text)?.into_iter().map(RawValue::get).map(segment)))
+    Ok(sorted(list.into_iter().map(segment)))
 }
 
-/// The columns in the order of a file without a header, by their names in a header.
-const COLUMNS: [&str; PLAIN_COLUMNS] =
-    ["timestamp", "participantid", "userid", "customparticipantid", "participantname", "transcript"];
+/// Returns begin and end of a segment, as far as they are text or numbers.
+fn times_of(raw: &str) -> Vec<String> {
+    let members = members(raw).unwrap_or_default();
+    let found = ["startTime", "endTime"].into_iter().filter_map(|name| members.get(name));
+    found.map(|raw| lossy_text(raw.get()).map_or_else(|| raw.get().to_owned(), |(text, _)| text)).collect()
+}
 
 fn separated(text: &str, times: &Times, drift: &DriftItems) -> Result<Rows<TranscriptSegment>, Fault> {
     let recognize = |rows: &[table::Row<'_>]| {
         let names = table::header(rows.first()?);
-        if let Some(time) = names.iter().position(|name| name == "timestamp")
-            && names.iter().any(|name| name == "transcript")
-        {
-            return Some(table::Form { names, has_header: true, time: Some(time) });
+        if let Some(columns) = Columns::of_header(&names) {
+            return Some(table::Form { names, has_header: true, time: Some(columns.start) });
         }
-        let is_row = |row: &table::Row<'_>| row.cells.len() == PLAIN_COLUMNS && times.moment(&row.cells[0]).is_some();
-        let names = COLUMNS.map(str::to_owned).to_vec();
-        rows.iter().any(is_row).then_some(table::Form { names, has_header: false, time: Some(0) })
+        let is_row = |row: &&table::Row<'_>| row.cells.len() == PLAIN_COLUMNS && times.moment(&row.cells[0]).is_some();
+        // most rows have the form of the first, or the form is another
+        let has_form =
+            times.moment(first_field(text)).is_some() && rows.iter().filter(is_row).count() * 2 >= rows.len();
+        let names = vec![String::new(); PLAIN_COLUMNS];
+        has_form.then_some(table::Form { names, has_header: false, time: Some(0) })
     };
     let table = table::read(text, recognize, &|cell| times.moment(cell).is_some())?;
     let table::Table { form, rows } =
         table.ok_or(Fault::UnknownForm("neither JSON, subtitles nor separated values"))?;
+    let columns = Columns::of_header(&form.names).unwrap_or_else(Columns::plain);
+    if form.has_header {
+        columns.expect(&form.names, drift);
+    }
+    let whole = || rows.iter().filter_map(|row| row.as_ref().ok());
+    let time_cells = || whole().flat_map(|row| [Some(columns.start), columns.end].map(|place| row.cells.get(place?)));
+    let times = match columns.is_in_seconds {
+        Some(true) => times.in_seconds(),
+        Some(false) => *times,
+        None => times.for_file(time_cells().flatten().map(String::as_str)),
+    };
     let segment = |row: Result<table::Row<'_>, Reject>| {
         let row = row?;
-        let cell =
-            |name: &str| form.names.iter().position(|known| known == name).and_then(|place| row.cells.get(place));
-        let said = |name: &str| cell(name).filter(|text| !text.trim().is_empty() && *text != "null").cloned();
-        let start = said("timestamp").and_then(|text| times.read(&text, "/timestamp", drift));
+        let cell = |place: Option<usize>| row.cells.get(place?);
+        let said = |place| cell(place).filter(|text| !text.trim().is_empty() && *text != "null").cloned();
+        let start = said(Some(columns.start)).and_then(|text| times.read(&text, "/timestamp", drift));
+        let end = said(columns.end).and_then(|text| times.read(&text, "/endTime", drift));
         Ok(TranscriptSegment {
-            provider_participant_id: said("participantid"),
-            provider_user_id: said("userid"),
-            custom_participant_id: said("customparticipantid"),
-            speaker_label: said("participantname"),
-            body: cell("transcript").cloned().unwrap_or_default(),
-            ..times.segment(start, None, drift)
+            provider_participant_id: said(columns.participant),
+            provider_user_id: said(columns.user),
+            custom_participant_id: said(columns.custom_id),
+            speaker_label: said(columns.name),
+            body: cell(Some(columns.text)).cloned().unwrap_or_default(),
+            ..times.segment(start, end, drift)
         })
     };
     Ok(sorted(rows.into_iter().map(segment)))
@@ -166,59 +178,4 @@ fn sorted<T>(rows: impl Iterator<Item = Result<T, Reject>>) -> Rows<T> {
         }
     }
     sorted
-}
-
-/// The time of an utterance, by both clocks.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    offset_ms: i64,
-    at: Option<DateTime<Utc>>,
-}
-
-/// The clock of a session.
-struct Times {
-    started_at: DateTime<Utc>,
-}
-
-impl Times {
-    /// Returns the moment this long after the start; `None` beyond the largest offset.
-    fn after(&self, offset_ms: i64) -> Option<Moment> {
-        let at = self.started_at.checked_add_signed(TimeDelta::try_milliseconds(offset_ms)?);
-        (0..LARGEST_OFFSET_MS).contains(&offset_ms).then(|| Moment { offset_ms, at: at.and_then(time::sane) })
-    }
-
-    fn moment(&self, text: &str) -> Option<Moment> {
-        let at = match decimal(text) {
-            Some(ms) if ms < Decimal::from(LARGEST_OFFSET_MS) => return self.after(ms.round().to_i64()?),
-            _ => time::from_text(text),
-        }?;
-        Some(Moment { offset_ms: (at - self.started_at).num_milliseconds(), at: Some(at) })
-    }
-
-    /// Returns the moment that a text denotes; counts drift where it denotes none.
-    fn read(&self, text: &str, path: &str, drift: &DriftItems) -> Option<Moment> {
-        let moment = self.moment(text);
-        if moment.is_none() {
-            drift.count("unreadable_value", path, "");
-        }
-        moment
-    }
-
-    /// Creates a segment with its times only. An end before the start is dropped.
-    #[expect(clippy::unused_self, reason = "a session's times make its segments")]
-    fn segment(&self, start: Option<Moment>, end: Option<Moment>, drift: &DriftItems) -> TranscriptSegment {
-        let end_offset_ms = end.map(|end| end.offset_ms).filter(|end| {
-            let is_before = start.is_some_and(|start| *end < start.offset_ms);
-            if is_before {
-                drift.count("unreadable_value", "/endTime", "before startTime");
-            }
-            !is_before
-        });
-        TranscriptSegment {
-            offset_ms: start.map(|start| start.offset_ms),
-            end_offset_ms,
-            started_at: start.and_then(|start| start.at),
-            ..TranscriptSegment::default()
-        }
-    }
 }

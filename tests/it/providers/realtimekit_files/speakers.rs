@@ -103,3 +103,38 @@ async fn f86_participants_that_come_later_name_the_same_speakers() {
         "select string_agg((speaker_id is not null)::int::text, '' order by position) from core.transcript_segments";
     assert_eq!(later.world.text(named).await.as_deref(), Some("10100"));
 }
+
+#[tokio::test]
+async fn f86_other_marks_than_a_colon_and_a_space_need_a_participant() {
+    let file = srt(&[
+        "Ana Souza:hi",
+        "Ben Okafor\u{ff1a}\u{4f60}\u{597d}",
+        "[ana souza] back again",
+        "[Ben Okafor]: and so am I",
+        "[applause] thanks",
+        "Agenda:price",
+        "see https://example.com",
+        "10:30 suits me",
+        "Ana Souza:",
+    ]);
+    let whole = [
+        said("", "Ana Souza:hi"),
+        said("", "Ben Okafor\u{ff1a}\u{4f60}\u{597d}"),
+        said("", "[ana souza] back again"),
+        said("", "[Ben Okafor]: and so am I"),
+        said("", "[applause] thanks"),
+        said("", "Agenda:price"),
+        said("", "see https://example.com"),
+        said("", "10:30 suits me"),
+        said("", "Ana Souza:"),
+    ];
+    assert_eq!(Meeting::with_transcript(&file, &["Carla Dias"]).await.said().await, whole);
+    let mut named = whole;
+    named[0] = said("Ana Souza", "hi");
+    named[1] = said("Ben Okafor", "\u{4f60}\u{597d}");
+    named[2] = said("ana souza", "back again");
+    named[3] = said("Ben Okafor", "and so am I");
+    let meeting = Meeting::with_transcript(&file, &BOTH).await;
+    assert_eq!(meeting.said().await, named);
+    assert_eq!(meeting.counted().await.0, 2);
+}

@@ -80,15 +80,17 @@ fn seconds(text: &str) -> Option<i64> {
 fn millis(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     let parts: Vec<i64> = whole.split(':').map(number).collect::<Option<_>>()?;
+    // without hours there may be more than 59 minutes
     let (hours, minutes, seconds) = match parts.as_slice() {
-        [hours, minutes, seconds] => (*hours, *minutes, *seconds),
+        [hours, minutes @ 0..=59, seconds] => (*hours, *minutes, *seconds),
         [minutes, seconds] => (0, *minutes, *seconds),
         _ => return None,
     };
-    if minutes > 59 || seconds > 59 {
+    if seconds > 59 {
         return None;
     }
-    hours.checked_mul(3_600_000)?.checked_add(minutes * 60_000 + seconds * 1000 + thousandths(fraction)?)
+    let whole = hours.checked_mul(3600)?.checked_add(minutes.checked_mul(60)?)?.checked_add(seconds)?;
+    whole.checked_mul(1000)?.checked_add(thousandths(fraction)?)
 }
 
 fn number(digits: &str) -> Option<i64> {
