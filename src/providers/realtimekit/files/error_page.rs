@@ -44,7 +44,7 @@ fn is_status(line: &str) -> bool {
     STATUSES.contains(&name.trim_matches(|c: char| !c.is_ascii_alphabetic()))
 }
 
-/// Whether a free text begins with a tag, or has markup of a page near its beginning. A quoted tag is a word of the text.
+/// Whether a free text begins with a tag, or has markup of a page near its beginning. A quoted tag is a word.
 pub(super) fn has_markup(text: &str) -> bool {
     let start: String = text.chars().take(BEGINNING_CHARS).collect::<String>().to_ascii_lowercase();
     let is_tag = |at: usize| !start[..at].ends_with(['`', '"', '\'', '(']);

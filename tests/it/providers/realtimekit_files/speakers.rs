@@ -109,7 +109,7 @@ async fn f86_other_marks_than_a_colon_and_a_space_need_a_participant() {
     let file = srt(&[
         "Ana Souza:hi",
         "Ben Okafor\u{ff1a}\u{4f60}\u{597d}",
-        "[ana souza] back again",
+        "[Ana Souza] back again",
         "[Ben Okafor]: and so am I",
         "[applause] thanks",
         "Agenda:price",
@@ -120,7 +120,7 @@ async fn f86_other_marks_than_a_colon_and_a_space_need_a_participant() {
     let whole = [
         said("", "Ana Souza:hi"),
         said("", "Ben Okafor\u{ff1a}\u{4f60}\u{597d}"),
-        said("", "[ana souza] back again"),
+        said("", "[Ana Souza] back again"),
         said("", "[Ben Okafor]: and so am I"),
         said("", "[applause] thanks"),
         said("", "Agenda:price"),
@@ -132,7 +132,7 @@ async fn f86_other_marks_than_a_colon_and_a_space_need_a_participant() {
     let mut named = whole;
     named[0] = said("Ana Souza", "hi");
     named[1] = said("Ben Okafor", "\u{4f60}\u{597d}");
-    named[2] = said("ana souza", "back again");
+    named[2] = said("Ana Souza", "back again");
     named[3] = said("Ben Okafor", "and so am I");
     let meeting = Meeting::with_transcript(&file, &BOTH).await;
     assert_eq!(meeting.said().await, named);
