@@ -84,7 +84,7 @@ async fn fetch(provider: &Simulator, minutes: i64, to: i64) -> (Page, Finding) {
     let request = PageRequest { window: &window, cursor: None, now: noon() };
     let page = connector.fetch_page(Stream::Sessions, request).await.expect("a page");
     assert_eq!(i64::try_from(page.records.len()).ok(), Some(minutes));
-    (page, Finding { window, doubt: None, provider_total: None, distinct_count: minutes })
+    (page, Finding { window, doubt: None, is_denied: false, provider_total: None, distinct_count: minutes })
 }
 
 impl Bench {
