@@ -1,7 +1,8 @@
 //! The signs of life of this process: a write every ten seconds, independent of schedules, questions and polls.
 //!
-//! Its result also shows whether the database accepts writes, and if not, why. It changes a row in place, which succeeds
-//! on a full disk, so each half minute a write that needs space is tried too; while the disk is full, each time.
+//! Its result also shows whether the database accepts writes, and if not, why. It changes a row in place, which
+//! succeeds on a full disk. So each half minute a write that needs space is tried too; while the disk is full, each
+//! time.
 
 use std::time::Duration;
 

@@ -36,8 +36,8 @@ pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Vec<Window
     Ok(settled.filter(|range| range.from < range.to).collect())
 }
 
-/// Plans a reconciliation of `ranges`, oldest first; `None` where there are none, or the process stops. Does not check whether the
-/// provider is reachable: the units find out.
+/// Plans a reconciliation of `ranges`, oldest first; `None` where there are none, or the process stops. Does not check
+/// whether the provider is reachable: the units find out.
 pub async fn plan_reconciliation(
     poller: &Poller,
     source: &Source,
