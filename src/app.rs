@@ -25,6 +25,7 @@ pub mod replaying;
 pub mod retrying;
 mod service;
 mod state_report;
+pub mod stopping;
 pub mod serving;
 pub mod source_changes;
 pub mod sources;
@@ -88,7 +89,9 @@ pub fn read_config(path: Option<&Path>, environment: &BTreeMap<String, String>) 
         Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => bail!("the configuration {} cannot be read: {error}", path.display()),
     };
-    parse_config(&toml, environment).with_context(|| format!("in {}", path.display()))
+    let mut config = parse_config(&toml, environment).with_context(|| format!("in {}", path.display()))?;
+    config.start_secret_files.extend(config.holds_password.then_some(path));
+    Ok(config)
 }
 
 /// Reads a configuration from text.

@@ -42,6 +42,14 @@ pub enum DbError {
         #[source]
         source: sqlx::Error,
     },
+    /// The server gave no connection in time, and states why.
+    #[error("Postgres at {address} gave no connection within {} s. {} {}", CONNECT_WITHIN.as_secs(), trouble.sentence(), trouble.advice())]
+    NoConnection {
+        /// Host and port, or socket; no user and no password.
+        address: String,
+        /// The reason.
+        trouble: DatabaseTrouble,
+    },
     /// The server refused the connection.
     #[error("Postgres at {address} refused the connection; check user, password and database name")]
     Refused {
@@ -128,6 +136,13 @@ pub async fn connect(
         match unproven.prove().await {
             Err(DbError::Unreachable { address, .. }) if started.elapsed() <= CONNECT_WITHIN => {
                 tracing::warn!(address, "Postgres does not respond yet, retrying");
+            }
+            // a pool cannot distinguish the reasons
+            Err(DbError::Unreachable { address, source: source @ sqlx::Error::PoolTimedOut }) => {
+                return Err(match DatabaseTrouble::ask(&unproven.pool).await {
+                    DatabaseTrouble::Unreachable | DatabaseTrouble::Slow => DbError::Unreachable { address, source },
+                    trouble => DbError::NoConnection { address, trouble },
+                });
             }
             proven => return proven,
         }

@@ -15,7 +15,7 @@ use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{
     self, App, alerts, backfilling, checking, erasing, freed_memory, keys, polling, pruning, reconciling, replay_verb,
-    say, source_changes, windows,
+    say, source_changes, stopping, windows,
 };
 use crate::clock::{Dice, SystemClock, secret_bytes};
 use crate::db::{Purpose, schema_version};
@@ -182,25 +182,25 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
         Verb::Serve(args) => serve(path, &args, environment),
         Verb::Poll(args) => block_on(async {
             let selection = Selection { source: args.source, stream: args.stream, is_full: args.full };
-            let lines = polling::poll(&app()?, &selection, serving::stop_on_signal()?).await?;
+            let lines = polling::poll(&app()?, &selection, stopping::on_signal_or_hangup()?).await?;
             say(&if args.json { replay_verb::json(&lines)? } else { polling::table(&lines) })?;
             let is_complete = lines.iter().all(polling::PollLine::is_complete);
             Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }),
         Verb::Replay(args) => {
-            block_on(async { replay_verb::run(&app()?, args, &user, serving::stop_on_signal()?).await })
+            block_on(async { replay_verb::run(&app()?, args, &user, stopping::on_signal_or_hangup()?).await })
         }
         Verb::Prune(args) => block_on(async { prune(app()?, args).await }),
         Verb::Backfill(args) => {
-            block_on(async { backfilling::run(&app()?, &args, &user, serving::stop_on_signal()?).await })
+            block_on(async { backfilling::run(&app()?, &args, &user, stopping::on_signal_or_hangup()?).await })
         }
         Verb::Reconcile(args) => {
-            block_on(async { reconciling::run(&app()?, &args, &user, serving::stop_on_signal()?).await })
+            block_on(async { reconciling::run(&app()?, &args, &user, stopping::on_signal_or_hangup()?).await })
         }
         Verb::Windows(args) => block_on(async { windows::run(&app()?, &args, &user).await }),
         Verb::Sources(verb) => block_on(async { source_changes::run(&app()?, &verb, &user).await }),
         Verb::Erase(args) => {
-            block_on(async { erasing::erase(&app()?, &args, &user, serving::stop_on_signal()?).await })
+            block_on(async { erasing::erase(&app()?, &args, &user, stopping::on_signal_or_hangup()?).await })
         }
         Verb::ExportPerson(args) => block_on(async { erasing::export(&app()?, &args, &user).await }),
         Verb::Keys(verb) => block_on(async { keys::run(&app()?, verb, &user).await }),
@@ -216,7 +216,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitC
 }
 
 async fn prune(app: App, args: PruneArgs) -> anyhow::Result<ExitCode> {
-    let pruned = pruning::prune_once(&app, serving::stop_on_signal()?).await?;
+    let pruned = pruning::prune_once(&app, stopping::on_signal_or_hangup()?).await?;
     say(&if args.json { replay_verb::json(&pruned)? } else { pruning::in_words(&pruned) })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -237,7 +237,7 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
     if args.dry_run {
         let app = configured(path, environment, None)?;
         return block_on(async move {
-            let mut lines = checking::check(&app, print).await?;
+            let mut lines = checking::check_start(&app, print).await?;
             let addresses = serving::check_addresses(&app, args.role).await;
             addresses.iter().for_each(print);
             lines.extend(addresses);
@@ -257,12 +257,14 @@ fn serve(path: Option<&Path>, args: &ServeArgs, environment: &BTreeMap<String, S
         })?);
     }
     let embedded = server.as_ref().map(Server::connect_options);
-    let app = configured(path, environment, embedded)?;
+    let mut app = configured(path, environment, embedded)?;
+    // a service that owns its Postgres ends with it
+    app.ends_on_full_disk = args.embedded;
     let served = block_on(async move {
         if let Some(server) = &server {
             server.create_database().await?;
         }
-        let serve = serving::serve(&app, args.role, serving::stop_on_signal()?, reloads(path, environment)?, |_| {});
+        let serve = serving::serve(&app, args.role, stopping::on_signal()?, reloads(path, environment)?, |_| {});
         Box::pin(embedded::beside(server.as_mut(), serve)).await??;
         Ok((ExitCode::SUCCESS, server))
     });

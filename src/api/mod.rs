@@ -49,13 +49,17 @@ pub(crate) mod sync;
 
 use std::any::Any;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::extract::{Extension, MatchedPath, Request};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::classify::ServerErrorsFailureClass;
 use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Span;
 use utoipa_axum::routes;
 
 pub use crate::api::state::{ApiState, HealthSettings};
@@ -192,15 +196,27 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         .layer(middleware::from_fn(scrape::measure))
         .layer(policy.cors())
         .layer(middleware::from_fn_with_state(policy, enter))
-        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
-            let id = request.extensions().get::<RequestId>().map(|id| id.0.as_str());
-            let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-            let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-            traces::of_request(id, request.method().as_str(), request.uri().path(), route, traceparent)
-        }))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(|request: &Request| {
+                    let id = request.extensions().get::<RequestId>().map(|id| id.0.as_str());
+                    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+                    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+                    traces::of_request(id, request.method().as_str(), request.uri().path(), route, traceparent)
+                })
+                .on_failure(log_failure),
+        )
         .layer(middleware::from_fn(request_id::identify))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(departures, departure::watch))
+}
+
+/// Logs a response of a server error. A 503 states the trouble of others, whose place has a line of its own.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]
+fn log_failure(class: ServerErrorsFailureClass, latency: Duration, _: &Span) {
+    if !matches!(class, ServerErrorsFailureClass::StatusCode(StatusCode::SERVICE_UNAVAILABLE)) {
+        tracing::error!(classification = %class, latency = ?latency, "response failed");
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the layer's")]

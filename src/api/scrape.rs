@@ -3,6 +3,7 @@
 //! A scrape costs the same few statements as health. Where the database does not answer in time, the answer holds what
 //! is known without it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
@@ -75,7 +76,14 @@ fn set_process(gauges: Gauges, state: &ApiState) {
     gauges.set("tributary_build_info", &build, 1);
     let polls = state.source_changes.as_ref().map(|changes| &changes.pool);
     let replica = state.replica.pool();
-    let pools = [("answer", Some(&state.pool)), ("probe", Some(&state.probes)), ("poll", polls), ("replica", replica)];
+    // a process that only polls answers probes alone, and by their pool
+    let is_shared = Arc::ptr_eq(&state.pool.connect_options(), &state.probes.connect_options());
+    let pools = [
+        ("answer", (!is_shared).then_some(&state.pool)),
+        ("probe", Some(&state.probes)),
+        ("poll", polls),
+        ("replica", replica),
+    ];
     for (name, pool) in pools.into_iter().filter_map(|(name, pool)| Some((name, pool?))) {
         let idle = i64::try_from(pool.num_idle()).unwrap_or_default();
         let busy = (i64::from(pool.size()) - idle).max(0);
@@ -95,7 +103,10 @@ fn set_process(gauges: Gauges, state: &ApiState) {
 fn set_service(gauges: Gauges, health: &Health) {
     let service = &health.service;
     let alive = service.instances.iter().filter(|one| one.is_alive && one.role != "api").count();
-    gauges.set("tributary_pollers_alive", &[], i64::try_from(alive).unwrap_or_default());
+    // where no poller ever ran, polls are made by hand, and none is missing
+    if alive > 0 || service.lacks_poller {
+        gauges.set("tributary_pollers_alive", &[], i64::try_from(alive).unwrap_or_default());
+    }
     gauges.set("tributary_database_writable", &[], i64::from(service.database.is_writable));
     gauges.set("tributary_database_connections", &[], service.database.connection_count);
     gauges.set("tributary_database_connections_limit", &[], service.database.connection_limit);

@@ -162,8 +162,15 @@ fn table(rows: &std::collections::BTreeMap<String, i64>) -> String {
 
 /// Does the work of erasures until stopped.
 pub(super) async fn follow(people: People, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut could_look = true;
     loop {
-        if let Err(error) = finish_all(&people, clock.as_ref(), &stop).await {
+        let found = unfinished(&people.pool).await;
+        // once for each outage of the database
+        if let Some(error) = found.as_ref().err().filter(|_| could_look) {
+            tracing::warn!(cause = error.cause(), "no erasure could be looked for; this is tried again");
+        }
+        could_look = found.is_ok();
+        if let Err(error) = finish(&people, found.unwrap_or_default(), clock.as_ref(), &stop).await {
             tracing::warn!(cause = error.cause(), "an erasure could not be continued, and is tried again");
         }
         tokio::select! {
@@ -175,7 +182,16 @@ pub(super) async fn follow(people: People, clock: Arc<dyn Clock>, stop: Cancella
 
 /// Does the work of all erasures that have not finished.
 pub async fn finish_all(people: &People, clock: &dyn Clock, stop: &CancellationToken) -> Result<(), StoreError> {
-    for erasure_id in unfinished(&people.pool).await? {
+    finish(people, unfinished(&people.pool).await?, clock, stop).await
+}
+
+async fn finish(
+    people: &People,
+    erasures: Vec<i64>,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    for erasure_id in erasures {
         people.finish(erasure_id, || clock.now(), || stop.is_cancelled()).await?;
         tracing::info!(erasure_id, "worked on an erasure");
     }

@@ -145,7 +145,9 @@ async fn one(
     // a range given by the user is compared as a whole, even the parts that were never read
     let ranges = if args.from.is_none() && args.to.is_none() { proven } else { vec![range] };
     let Some(planned) = planning::plan_reconciliation(poller, source, &ranges, States::All, operator).await? else {
-        return Ok(unanswered(slug, "there is nothing to compare".to_owned()));
+        let is_stopped = poller.stop.is_cancelled();
+        let detail = if is_stopped { "stopped before the end" } else { "there is nothing to compare" };
+        return Ok(unanswered(slug, detail.to_owned()));
     };
     let detail = match backfill::work_off(poller, source, &planned, 1, true).await? {
         Ended::Over(_) => None,

@@ -54,28 +54,27 @@ pub(super) async fn begin(replica: &Replica, primary: &PgPool) -> anyhow::Result
 }
 
 /// Returns whether the replica can be used, and what was found; `None`: none is configured.
-pub(super) async fn check(app: &App) -> Option<(bool, String)> {
+pub(super) async fn check(app: &App, primary: &PgPool) -> Option<(bool, String)> {
     app.config.database.read_url.as_ref()?;
-    Some(match judge(app).await {
+    Some(match judge(app, primary).await {
         Ok(finding) => (true, finding),
         Err(error) => (false, format!("{error:#}")),
     })
 }
 
 /// Returns what was found of a replica that can be used.
-async fn judge(app: &App) -> anyhow::Result<String> {
+async fn judge(app: &App, primary: &PgPool) -> anyhow::Result<String> {
     let url = app.config.database.read_url.as_ref().context("there is no replica")?;
     let address = PgConnectOptions::from_str(url.expose_secret()).context("it is not a Postgres address")?;
-    let purpose = || Purpose::Probe(Departures::default());
-    let replica = db::connect(address, app.route(), purpose(), PROBE_CONNECTIONS).await?;
-    let primary = app.pool(purpose()).await?;
+    let purpose = Purpose::Probe(Departures::default());
+    let replica = db::connect(address, app.route(), purpose, PROBE_CONNECTIONS).await?;
     // the primary first: a replica that has its position has everything
-    let (of_primary, of_replica) = (position(&primary).await?, position(&replica).await?);
+    let (of_primary, of_replica) = (position(primary).await?, position(&replica).await?);
     if let Some(trouble) = of_replica.mismatch(&of_primary) {
         bail!("{} {}", trouble.sentence(), trouble.advice());
     }
     let pending = db::pending_migrations(&replica).await.context("its schema")?;
-    if pending > 0 && db::pending_migrations(&primary).await? == 0 {
+    if pending > 0 && db::pending_migrations(primary).await? == 0 {
         bail!("it lacks {pending} migrations that the primary has: it is behind. {}", ReplicaTrouble::Behind.advice());
     }
     Ok(format!(

@@ -277,24 +277,3 @@ async fn zones(app: &App, pool: &PgPool) -> Zones {
     }
     zones
 }
-
-/// Returns a token that SIGINT or SIGTERM cancels; a second signal ends the process at once.
-pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    tokio::spawn(async move {
-        for _ in 0..2 {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            if token.is_cancelled() {
-                tracing::warn!("stopped at once by a second signal");
-                std::process::exit(130);
-            }
-            tracing::info!("stopping: finishing the page in flight");
-            token.cancel();
-        }
-    });
-    Ok(stop)
-}

@@ -1,11 +1,13 @@
 //! `[database]`: the addresses of Postgres and of its read replica, connections, and how long journals are kept.
 
+use std::path::{Path, PathBuf};
+
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::input::ConfigInput;
 use super::reader::{ConfigFault, Section};
-use super::secret;
+use super::secret::{self, Secret};
 
 /// `[database]`
 #[derive(Debug, Clone)]
@@ -14,6 +16,8 @@ pub struct DatabaseConfig {
     pub url: Option<SecretString>,
     /// `read_url`, `read_url_env` or `read_url_file`: the read replica.
     pub read_url: Option<SecretString>,
+    /// The file of `read_url_file`.
+    pub read_url_file: Option<PathBuf>,
     /// `read_max_lag_seconds`: the replica is not used while it is further behind. 1 to 86,400, default 60.
     pub read_max_lag: TimeDelta,
     /// `max_connections`: 1 to 200, default 10.
@@ -36,7 +40,7 @@ pub struct DatabaseConfig {
 pub(super) fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> DatabaseConfig {
     let url = section.text("url", faults).or_else(|| input.environment.get("DATABASE_URL").cloned());
     let url = address(&section, "url", url, faults);
-    let read_url = read_url(&mut section, input, faults);
+    let (read_url, read_url_file) = read_url(&mut section, input, faults);
     let text = |url: &SecretString| url.expose_secret().to_owned();
     if read_url.as_ref().map(text).is_some_and(|read_url| url.as_ref().map(text) == Some(read_url)) {
         let remedy = "name a streaming replica, or remove it: without it, the primary answers";
@@ -62,6 +66,7 @@ pub(super) fn database(mut section: Section, input: &ConfigInput<'_>, faults: &m
     DatabaseConfig {
         url,
         read_url,
+        read_url_file,
         read_max_lag: TimeDelta::seconds(read_max_lag),
         max_connections: u32::try_from(max_connections).unwrap_or(10),
         raw_retention_days: u32::try_from(raw_days).ok().filter(|days| *days > 0),
@@ -72,16 +77,32 @@ pub(super) fn database(mut section: Section, input: &ConfigInput<'_>, faults: &m
     }
 }
 
-fn read_url(section: &mut Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> Option<SecretString> {
+/// Returns the address of the replica, and the file that it comes from.
+fn read_url(
+    section: &mut Section,
+    input: &ConfigInput<'_>,
+    faults: &mut Vec<ConfigFault>,
+) -> (Option<SecretString>, Option<PathBuf>) {
     let plain = section.text("read_url", faults);
     let referred = secret::optional(section, "read_url", input.environment, faults);
     if plain.is_some() && referred.is_some() {
         let remedy = "keep one of read_url, read_url_env and read_url_file";
         section.fault(faults, "read_url", "the address is given twice", remedy);
-        return None;
+        return (None, None);
     }
+    let file = referred.as_ref().and_then(Secret::file).map(Path::to_owned);
     let url = plain.or_else(|| Some(referred?.current().expose_secret().to_owned()));
-    address(section, "read_url", url, faults)
+    (address(section, "read_url", url, faults), file)
+}
+
+/// Returns whether an address in the text of the configuration holds a password.
+pub(super) fn holds_password(table: &toml::Table) -> bool {
+    let addresses = table.get("database").and_then(|section| section.as_table()).into_iter();
+    let addresses = addresses.flat_map(|section| ["url", "read_url"].map(|key| section.get(key)?.as_str()));
+    addresses
+        .flatten()
+        .filter_map(|text| reqwest::Url::parse(text.trim()).ok())
+        .any(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password"))
 }
 
 /// Returns the address of a Postgres; an empty one is none.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 /// Time limit of a connection that only asks for the reason.
 const ASK_WITHIN: Duration = Duration::from_millis(200);
@@ -122,9 +121,6 @@ impl DatabaseTrouble {
     }
 }
 
-/// A full disk that a poll met is known for so long: smaller writes may still succeed meanwhile.
-const DISK_FULL_FOR: Duration = Duration::from_secs(30);
-
 /// What the last writes that this process tried showed; shared by all clones.
 #[derive(Debug, Clone)]
 pub struct WriteState(Arc<watch::Sender<Noted>>);
@@ -132,13 +128,12 @@ pub struct WriteState(Arc<watch::Sender<Noted>>);
 #[derive(Debug, Clone, Copy, Default)]
 struct Noted {
     trouble: Option<DatabaseTrouble>,
-    disk_full_at: Option<Instant>,
+    is_disk_full: bool,
 }
 
 impl Noted {
     fn trouble(&self) -> Option<DatabaseTrouble> {
-        let is_full = self.disk_full_at.is_some_and(|at| at.elapsed() < DISK_FULL_FOR);
-        if is_full { Some(DatabaseTrouble::DiskFull) } else { self.trouble }
+        if self.is_disk_full { Some(DatabaseTrouble::DiskFull) } else { self.trouble }
     }
 }
 
@@ -154,9 +149,9 @@ impl WriteState {
         self.0.send_modify(|noted| noted.trouble = trouble);
     }
 
-    /// Notes that the disk was full for a write of a poll.
-    pub fn note_full_disk(&self) {
-        self.0.send_modify(|noted| noted.disk_full_at = Some(Instant::now()));
+    /// Notes whether the disk has space, as a write that needs some showed. A full disk stays noted until the next one.
+    pub fn note_space(&self, is_disk_full: bool) {
+        self.0.send_modify(|noted| noted.is_disk_full = is_disk_full);
     }
 
     /// Returns why the last write failed; `None`: it succeeded, or there was none.

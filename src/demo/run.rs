@@ -20,7 +20,7 @@ use tributary_simulator::world::{Shape, World};
 
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
-use crate::app::{self, App};
+use crate::app::{self, App, stopping};
 use crate::clock::{Clock, Dice, SystemClock};
 use crate::db::{self, Engine, Purpose, Route};
 use crate::demo::display::Display;
@@ -173,7 +173,7 @@ async fn drive(args: &DemoArgs, home: &mut Home) -> anyhow::Result<()> {
     let mut app = App::new(config, Some(options), Arc::clone(&clock), Arc::new(Dice::from_entropy()))?;
     // a demo that cannot store anything shows nothing new
     app.ends_on_full_disk = true;
-    let stop = serving::stop_on_signal()?;
+    let stop = stopping::on_signal_or_hangup()?;
     let (ready, address) = oneshot::channel();
     let began = clock.now();
     let served = serving::serve(&app, Role::All, stop.clone(), Reloads::none(), |address| {

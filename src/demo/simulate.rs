@@ -14,7 +14,7 @@ use tributary_simulator::quirks::Quirks;
 use tributary_simulator::world::{Shape, Volume, World};
 use tributary_simulator::{Now, Platform, Simulator, SimulatorSettings};
 
-use crate::app::serving;
+use crate::app::stopping;
 use crate::clock::{Clock, SettableClock, SystemClock};
 
 /// The key that the simulated providers accept. It is not a secret.
@@ -156,7 +156,7 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         write_private(&key_path, API_KEY).with_context(|| format!("{} cannot be written", key_path.display()))?;
         println!("configuration written to {}", path.display());
     }
-    serving::stop_on_signal()?.cancelled().await;
+    stopping::on_signal_or_hangup()?.cancelled().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! The report of a run that ended, in the log and in the metrics.
 //!
-//! A success is INFO; a failure is WARN, and ERROR where it makes a healthy stream failing.
+//! A success is INFO; a failure is WARN, and ERROR where it makes a healthy stream failing. A run at whose end a stream
+//! became stale is ERROR too: where the provider allows no calls, no run fails.
 
 use crate::ingest::poller::Source;
 use crate::model::stream::Stream;
@@ -22,11 +23,13 @@ pub(super) struct Ended<'a> {
     pub(super) lag_seconds: Option<i64>,
     /// Whether the stream was healthy before; `None`: unknown.
     pub(super) was_well: Option<bool>,
+    /// Whether the stream became stale since the run before.
+    pub(super) has_become_stale: bool,
 }
 
 /// Writes the report.
 pub(super) fn run_ended(ended: &Ended<'_>) {
-    let Ended { source, stream, run_id, outcome, pages, progress, lag_seconds, was_well } = *ended;
+    let Ended { source, stream, run_id, outcome, pages, progress, lag_seconds, was_well, has_become_stale } = *ended;
     let records = RecordCounts {
         inserted: progress.inserted_count,
         updated: progress.updated_count,
@@ -58,6 +61,7 @@ pub(super) fn run_ended(ended: &Ended<'_>) {
         };
     }
     match outcome.verdict {
+        _ if has_become_stale => write!(error),
         Verdict::Failed | Verdict::Incomplete if was_well == Some(true) => write!(error),
         Verdict::Failed | Verdict::Incomplete => write!(warn),
         Verdict::Complete | Verdict::RateLimited | Verdict::Cancelled => write!(info),

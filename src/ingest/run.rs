@@ -265,6 +265,10 @@ impl Run<'_> {
         };
         let complete_through = windows::complete_through(pool, lease.source_id, lease.stream).await;
         let complete_through = complete_through.ok().flatten();
+        let has_become_stale = match complete_through {
+            Some(through) => journal::has_become_stale(pool, self.id, through, now).await.unwrap_or_default(),
+            None => false,
+        };
         let summary = RunSummary {
             run_id: self.id,
             outcome: finish.outcome,
@@ -281,6 +285,7 @@ impl Run<'_> {
             progress: self.progress,
             lag_seconds: complete_through.map(|through| (now - through).num_seconds()),
             was_well,
+            has_become_stale,
         });
         summary
     }

@@ -31,7 +31,7 @@ where
     loop {
         let written = write().await;
         if written.as_ref().is_err_and(|error| DatabaseTrouble::of(error) == Some(DatabaseTrouble::DiskFull)) {
-            poller.writes.note_full_disk();
+            poller.writes.note_space(true);
         }
         let error = match written {
             Err(error) if error.is_transient() && started.elapsed() < RETRY_FOR => error,

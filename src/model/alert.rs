@@ -121,6 +121,10 @@ pub fn follow_threshold(
         Some(through) => ended.retain(|bucket| bucket.from >= through),
         None => drop(ended.drain(..ended.len().saturating_sub(for_buckets.try_into().unwrap_or(usize::MAX)))),
     }
+    // buckets that are not read any more lie between: those after them are not in a row with those before
+    if ended.first().is_some_and(|first| progress.through.is_some_and(|through| first.from > through)) {
+        (progress.crossing, progress.clear) = (0, 0);
+    }
     progress.held = None;
     let mut steps = Vec::new();
     for (place, bucket) in ended.iter().enumerate() {
@@ -198,4 +202,34 @@ pub fn follow_budget(
         }
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn buckets_on_either_side_of_a_gap_are_not_in_a_row() {
+        let midnight: DateTime<Utc> = "2026-03-10T00:00:00Z".parse().unwrap();
+        let hour = |number: i32| midnight + TimeDelta::hours(1) * number;
+        let above = |number: i32| BucketValue {
+            from: hour(number),
+            to: hour(number + 1),
+            value: Some(Decimal::from(9)),
+            reason: None,
+            status: "complete",
+            is_complete: true,
+            unknown_count: 0,
+        };
+        let opened = |first: i32| {
+            let mut progress = AlertProgress { through: Some(hour(2)), crossing: 2, ..AlertProgress::default() };
+            let read = [above(first), above(first + 1)];
+            let steps = follow_threshold((true, Decimal::ONE), (3, 1), &mut progress, &read, hour(first + 2));
+            (steps.len(), progress.crossing)
+        };
+        assert_eq!(opened(2), (1, 4), "the third in a row opens an incident");
+        assert_eq!(opened(40), (0, 2), "after a gap of 38 hours two are in a row");
+    }
 }

@@ -7,6 +7,7 @@ use crate::db;
 use crate::failpoint;
 use crate::model::time::Window;
 pub use crate::model::verdict::{RunOutcome, Verdict};
+use crate::store::artifact::owed;
 use crate::store::lease::Lease;
 pub(super) use crate::store::progress::note;
 pub use crate::store::progress::{Pace, Progress, Tally};
@@ -122,10 +123,30 @@ pub async fn finish(
     };
     close(&mut tx, run_id, finish, now).await?;
     failpoint::reach("run.before_release");
+    if is_held && is_recovery(&mut tx, lease, finish.outcome.verdict).await.map_err(&failed)? {
+        owed::retry_refused(&mut tx, lease.source_id, now).await?;
+    }
     let failures = if is_held { Some(release(&mut tx, lease, finish, now).await.map_err(&failed)?) } else { None };
     db::notify_of_change(&mut tx).await.map_err(&failed)?;
     tx.commit().await.map_err(&failed)?;
     Ok(failures)
+}
+
+/// Returns whether the provider refused earlier runs of the stream and accepts this one, before its end is written.
+async fn is_recovery(tx: &mut PgConnection, lease: &Lease, verdict: Verdict) -> Result<bool, sqlx::Error> {
+    if matches!(verdict, Verdict::Failed | Verdict::Cancelled) {
+        return Ok(false);
+    }
+    // a failure of another kind may have come between
+    sqlx::query_scalar!(
+        r#"select consecutive_failures > 0 and ($3 or coalesce(last_error_class, '') in ('auth_failed', 'config_error')) as "is!"
+             from ingest.streams where source_id = $1 and stream = $2"#,
+        lease.source_id.0,
+        lease.stream.as_str(),
+        verdict == Verdict::Complete,
+    )
+    .fetch_one(tx)
+    .await
 }
 
 /// Writes a run's end, with its counts.
@@ -214,6 +235,32 @@ async fn release(
     )
     .fetch_one(tx)
     .await
+}
+
+/// Returns whether a stream that is proven up to `through` became stale since the run before `run_id` ended.
+pub async fn has_become_stale(
+    pool: &PgPool,
+    run_id: i64,
+    through: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select coalesce($2::timestamptz + make_interval(secs => s.stale_after_seconds) < $3::timestamptz
+                           and $2 + make_interval(secs => s.stale_after_seconds) >= before.finished_at, false) as "is!"
+             from ingest.runs r
+             join core.sources s using (source_id)
+             left join lateral (select b.finished_at from ingest.runs b
+                                 where b.source_id = r.source_id and b.stream = r.stream and b.run_id < r.run_id
+                                   and b.purpose = 'poll'
+                                 order by b.run_id desc limit 1) before on true
+            where r.run_id = $1"#,
+        run_id,
+        through,
+        now,
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::doing("reading whether a stream became stale"))
 }
 
 /// Returns the instant before which a stream must not be polled, if it is in the future.

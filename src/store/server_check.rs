@@ -1,4 +1,4 @@
-//! What a start needs of the database server, tried without a lasting change.
+//! What the service needs of the database server, tried without a lasting change.
 
 use sqlx::PgPool;
 
@@ -9,7 +9,7 @@ use crate::store::StoreError;
 pub struct ServerLimits {
     /// Connections that it allows.
     pub connection_limit: i64,
-    /// Connections that others use now.
+    /// Connections that other programs use now, those of a service in another database included.
     pub other_connection_count: i64,
     /// Instances of the service that are alive.
     pub instance_count: i64,
@@ -33,6 +33,16 @@ pub async fn try_write(pool: &PgPool) -> Result<(), StoreError> {
     tx.rollback().await.map_err(&failed)
 }
 
+/// Tries whether the disk of the database has space, by a temporary file of 2 MB. Other writes may reuse the space of
+/// deleted rows, and succeed on a full disk.
+pub async fn try_space(pool: &PgPool) -> Result<(), StoreError> {
+    // the statements are one transaction, which ends with the last one
+    let fill = "set local work_mem = '64kB'; set local temp_tablespaces = '';
+                select count(*) from generate_series(1, 175000)";
+    sqlx::raw_sql(fill).execute(pool).await.map_err(StoreError::doing("trying whether the disk has space"))?;
+    Ok(())
+}
+
 async fn has_tables(connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select to_regclass('ingest.instances') is not null").fetch_one(connection).await
 }
@@ -46,7 +56,7 @@ pub async fn limits(pool: &PgPool) -> Result<ServerLimits, StoreError> {
                 - coalesce(current_setting('reserved_connections', true)::bigint, 0),
                 (select count(*) from pg_stat_activity a
                   where a.datid is not null and a.usesysid is not null
-                    and coalesce(a.application_name, '') not like 'tributary-%')",
+                    and not (coalesce(a.application_name, '') like 'tributary-%' and a.datname = current_database()))",
     )
     .fetch_one(&mut *connection)
     .await

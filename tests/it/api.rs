@@ -25,6 +25,7 @@ mod metrics_rows;
 mod metrics_series;
 mod minutes_ledger;
 mod openapi;
+mod outages;
 mod participants;
 mod people;
 mod problems;

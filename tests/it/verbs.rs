@@ -3,6 +3,7 @@
 pub(crate) mod backfill;
 mod check;
 pub(crate) mod erase;
+mod full_disk;
 mod keys;
 mod manual;
 mod poll;
@@ -12,5 +13,6 @@ pub(crate) mod replay;
 mod serve;
 mod serve_embedded;
 mod simulate;
+mod stopping;
 pub(crate) mod sources;
 mod windows;

@@ -5,6 +5,7 @@
 
 use axum::http::StatusCode;
 
+use crate::db::DatabaseTrouble;
 use crate::query::ReadError;
 use crate::store::StoreError;
 
@@ -52,15 +53,16 @@ impl ProblemText {
         )
     }
 
-    fn unavailable(detail: &str) -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "database_unavailable",
-            "The database does not respond in time",
+    fn unavailable(trouble: Option<DatabaseTrouble>, detail: &str) -> Self {
+        let (title, reason) = match trouble {
             // a pool cannot distinguish the two: it tries to connect until its timeout
-            format!("It is unavailable, or too many queries run at once. {detail} Retry in a moment."),
-        )
-        .retry_after(5)
+            None | Some(DatabaseTrouble::Slow) => {
+                ("The database does not respond in time", "It is unavailable, or too many queries run at once.")
+            }
+            Some(trouble) => ("The database is unavailable", trouble.sentence()),
+        };
+        let detail = format!("{reason} {detail} Retry in a moment.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", title, detail).retry_after(5)
     }
 
     /// The text of data that could not be read.
@@ -87,13 +89,15 @@ impl ProblemText {
             None if matches!(source, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => {
                 Self::internal().log(log)
             }
-            _ => Self::unavailable("The request was valid.").log(log),
+            _ => Self::unavailable(DatabaseTrouble::of(source), "The request was valid.").log(log),
         }
     }
 
     /// The text of a command that could not be stored. It is stored before it starts anything, so nothing was started.
     pub(super) fn of_writing(error: &StoreError) -> Self {
-        let text = if error.is_transient() { Self::unavailable("Nothing was started.") } else { Self::internal() };
+        let trouble = DatabaseTrouble::of(error);
+        let is_outage = trouble.is_some() || error.is_transient();
+        let text = if is_outage { Self::unavailable(trouble, "Nothing was started.") } else { Self::internal() };
         text.log(error.cause())
     }
 }

@@ -280,6 +280,7 @@ impl<'a> Pass<'a> {
                 progress: self.totals.get(&summary.run_id).copied().unwrap_or_default(),
                 lag_seconds: None,
                 was_well: None,
+                has_become_stale: false,
             });
             summaries.push(summary);
         }

@@ -105,6 +105,7 @@ async fn lane(
 
 /// Runs a poller's share: reconciles the source when it is due, and processes units that others have planned.
 pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
+    let mut could_look = true;
     loop {
         tokio::select! {
             biased;
@@ -114,9 +115,13 @@ pub(super) async fn work(poller: Arc<Poller>, source: Arc<Source>) {
         // a task of its own, so that a panic costs one lookup and not the worker
         let (looking, at) = (Arc::clone(&poller), Arc::clone(&source));
         match tokio::spawn(async move { look(&looking, &at).await }).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => could_look = true,
             Ok(Err(error)) => {
-                tracing::error!(source = %source.slug, error = ?error, "the backfill worker failed");
+                // once for each outage of the database
+                if std::mem::take(&mut could_look) {
+                    tracing::warn!(source = %source.slug, cause = error.cause(),
+                        "no backfill could be looked for or planned; this is tried again");
+                }
             }
             Err(error) => tracing::error!(source = %source.slug, error = %error, "the backfill worker crashed"),
         }
@@ -132,8 +137,14 @@ async fn look(poller: &Poller, source: &Source) -> Result<(), StoreError> {
     }
     for backfill_id in state::running(&poller.pool, stream_key).await? {
         let Some(backfill) = state::find(&poller.pool, backfill_id).await? else { continue };
-        let ended = work_off(poller, source, &backfill, 1, false).await?;
-        tracing::info!(source = %source.slug, backfill_id, purpose = backfill.purpose.as_str(), ended = ?ended, "worked on a backfill");
+        match work_off(poller, source, &backfill, 1, false).await {
+            Ok(ended) => {
+                tracing::info!(source = %source.slug, backfill_id, purpose = backfill.purpose.as_str(), ended = ?ended, "worked on a backfill");
+            }
+            Err(error) => {
+                tracing::error!(source = %source.slug, backfill_id, error = ?error, "a backfill could not be continued");
+            }
+        }
     }
     Ok(())
 }

@@ -28,6 +28,9 @@ pub enum PlanError {
     /// The provider could not be asked whether it applies time filters.
     #[error("the provider could not be queried: {0}")]
     Pull(PullError),
+    /// The process stops.
+    #[error("stopped before the provider answered")]
+    Stopped,
 }
 
 /// Returns the backfill of `range`: the unfinished one, or a new one.
@@ -42,7 +45,7 @@ pub async fn plan_backfill(
     {
         return Ok((unfinished, true));
     }
-    let is_unfiltered = ignores_filter(poller, source).await.map_err(PlanError::Pull)?;
+    let is_unfiltered = ignores_filter(poller, source).await.map_err(PlanError::Pull)?.ok_or(PlanError::Stopped)?;
     let windows = if is_unfiltered { vec![range] } else { cut(range, |_| Step::Day) };
     let units: Vec<PlannedUnit> =
         windows.into_iter().map(|window| PlannedUnit { window, day: None, compares_states: false }).collect();
@@ -78,13 +81,14 @@ pub(in crate::ingest) async fn create(
 }
 
 /// Whether the provider ignores time filters: it counts records in a day before all its sessions. Each window would
-/// then list everything again, so only one is planned.
-pub(in crate::ingest) async fn ignores_filter(poller: &Poller, source: &Source) -> Result<bool, PullError> {
+/// then list everything again, so only one is planned. `None`: the process stops first.
+pub(in crate::ingest) async fn ignores_filter(poller: &Poller, source: &Source) -> Result<Option<bool>, PullError> {
     let (first, _) = sane_range();
     let window = Window { from: first, to: first + TimeDelta::days(1) };
     let request = PageRequest { window: &window, cursor: None, now: poller.clock.now() };
-    let count = source.backfill_connector.count(Stream::Sessions, request).await?;
-    Ok(count.total.is_some_and(|total| total > 0))
+    let call = source.backfill_connector.count(Stream::Sessions, request);
+    let count = poller.stop.run_until_cancelled(call).await.transpose()?;
+    Ok(count.map(|count| count.total.is_some_and(|total| total > 0)))
 }
 
 /// Length of a window.

@@ -20,7 +20,7 @@ use crate::store::{StoreError, reconciliation};
 const OFFSETS: std::ops::RangeInclusive<i32> = -12..=14;
 
 /// Returns the provider's totals for those of `windows` that are whole days; none where it has no totals, or does
-/// not answer, because the counts of its list matter more.
+/// not answer, because the counts of its list matter more, and where the process stops.
 pub(super) async fn figures(
     poller: &Poller,
     source: &Source,
@@ -30,10 +30,11 @@ pub(super) async fn figures(
     let Some((first, last)) = days.first().zip(days.last()) else { return Ok(Vec::new()) };
     let range = Window { from: first.from, to: last.to };
     let request = PageRequest { window: &range, cursor: None, now: poller.clock.now() };
-    let totals = match source.backfill_connector.daily_totals(Stream::Sessions, request).await {
-        Ok(Some(totals)) => totals,
-        Ok(None) => return Ok(Vec::new()),
-        Err(error) => {
+    let call = source.backfill_connector.daily_totals(Stream::Sessions, request);
+    let totals = match poller.stop.run_until_cancelled(call).await {
+        Some(Ok(Some(totals))) => totals,
+        Some(Ok(None)) | None => return Ok(Vec::new()),
+        Some(Err(error)) => {
             tracing::info!(source = %source.slug, error = %error, "the provider's daily totals could not be read");
             return Ok(Vec::new());
         }

@@ -36,8 +36,8 @@ pub async fn reconcilable(poller: &Poller, source: &Source) -> Result<Vec<Window
     Ok(settled.filter(|range| range.from < range.to).collect())
 }
 
-/// Plans a reconciliation of `ranges`, oldest first; `None` where there are none. Does not check whether the
-/// provider is reachable: the units find out.
+/// Plans a reconciliation of `ranges`, oldest first; `None` where there are none, or the process stops. Does not check
+/// whether the provider is reachable: the units find out.
 pub async fn plan_reconciliation(
     poller: &Poller,
     source: &Source,
@@ -47,13 +47,16 @@ pub async fn plan_reconciliation(
 ) -> Result<Option<Backfill>, StoreError> {
     let Some((first, last)) = ranges.first().zip(ranges.last()) else { return Ok(None) };
     let range = Window { from: first.from, to: last.to };
-    let is_unfiltered = ignores_filter(poller, source).await.unwrap_or(false);
+    let is_unfiltered = ignores_filter(poller, source).await.unwrap_or_default().unwrap_or_default();
     let windows = if is_unfiltered {
         vec![range]
     } else {
         ranges.iter().flat_map(|part| cut(*part, |from| Step::for_age(range.to - from))).collect()
     };
     let days = if is_unfiltered { Vec::new() } else { daily_totals::figures(poller, source, &windows).await? };
+    if poller.stop.is_cancelled() {
+        return Ok(None);
+    }
     let figure = |window: &Window| days.iter().find(|(day, _)| day == window).map(|(_, figures)| *figures);
     let compared = compared_by_state(poller, source, &windows, states).await?;
     let unit = |(window, compares_states): (&Window, bool)| PlannedUnit {

@@ -72,6 +72,26 @@ pub async fn make_due(
     Ok(())
 }
 
+/// Makes tasks due whose calls the provider refused for their credential or their request: it accepts both again.
+pub(in crate::store) async fn retry_refused(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update ingest.artifact_tasks set next_try_at = $2
+          where source_id = $1 and owed_since is not null and next_try_at > $2
+            and reason in ('auth_failed', 'config_error')
+            and (claimed_until is null or claimed_until <= now())",
+        source_id.0,
+        now,
+    )
+    .execute(tx)
+    .await
+    .map_err(StoreError::doing("making refused tasks due"))?;
+    Ok(())
+}
+
 /// Returns when all tasks are due whose last tries found nothing and whose next one is after `now` and no later than
 /// `until`; `None`: there is none.
 pub async fn quick_tries_due_at(

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use tributary::db::DatabaseTrouble;
 use tributary::query::replication::ReplicaTrouble;
+use tributary::store::instance::{Instance, note_alive};
 use tributary_simulator::Platform;
 use tributary_simulator::quirks::Quirks;
 
@@ -55,7 +56,6 @@ async fn a_scrape_states_the_facts_of_health() {
         (samples.get("tributary_database_up"), samples.get("tributary_database_writable")),
         (Some(&1.0), Some(&1.0))
     );
-    assert_eq!(samples.get("tributary_pollers_alive"), Some(&0.0));
     // few series for each stream
     let mut series: BTreeMap<(String, String), u32> = BTreeMap::new();
     for name in samples.keys() {
@@ -67,6 +67,24 @@ async fn a_scrape_states_the_facts_of_health() {
         }
     }
     assert!(!series.is_empty() && series.values().all(|count| *count <= 30), "{series:?}");
+}
+
+#[tokio::test]
+async fn a_scrape_and_health_agree_on_whether_a_poller_is_missing() {
+    let api = Api::new().await;
+    let both = async || {
+        let text = api.send("GET", "/metrics", &[]).await.text;
+        let health = api.get("/v1/health/pollers").await;
+        let lacks = health["problems"].as_array().unwrap().iter().any(|problem| problem["class"] == "no_poller");
+        (samples(&text).get("tributary_pollers_alive").copied(), lacks)
+    };
+    assert_eq!(both().await, (None, false), "polls by hand need no poller");
+    let poller = Instance { id: "host:1:0".to_owned(), role: "poller", version: "0.1.0", commit: "dev" };
+    note_alive(api.pool(), &poller, true).await.unwrap();
+    assert_eq!(both().await, (Some(1.0), false));
+    let age = "update ingest.instances set last_seen_at = now() - interval '40 seconds'";
+    sqlx::raw_sql(age).execute(api.pool()).await.unwrap();
+    assert_eq!(both().await, (Some(0.0), true));
 }
 
 #[tokio::test]

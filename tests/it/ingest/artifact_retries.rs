@@ -4,6 +4,7 @@
 //! seconds within a poll move it too.
 
 mod giving_up;
+mod refused;
 mod transient_faults;
 
 use std::collections::BTreeMap;

@@ -1,10 +1,12 @@
 //! `tributary check`: it ends soon, changes nothing, and names clocks that differ and sums that do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::ConnectOptions;
 use tributary::app::{self, App, checking};
 use tributary::clock::{Clock, Dice, SystemClock};
 use tributary::store::closed_hours::close;
@@ -12,6 +14,7 @@ use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault, RetryAfter};
 use tributary_simulator::quirks::Quirks;
 
+use crate::harness::db::TestDatabase;
 use crate::harness::{API_KEY, World, plain_feed};
 use crate::ingest::clocks::{Ahead, app as app_over, undated};
 use crate::providers::conformance::over_all_providers;
@@ -138,6 +141,116 @@ async fn a_check_finds_keys_that_all_can_read_and_more_connections_than_the_serv
     let found = finding("[database]\nmax_connections = 200\n", "connections").await.expect("a fault");
     assert!(found.contains("use up to 403 each") && found.contains("lower database.max_connections"), "{found}");
     std::fs::remove_file(&key).expect("cleaned up");
+    // instances of another database of the server need connections too
+    let other = TestDatabase::new().await;
+    let _held = other.options.clone().application_name("tributary-api").connect().await.expect("connected");
+    let others = async || {
+        let lines = checking::check(&world.app(), |_| ()).await.expect("it looks");
+        let line = lines.into_iter().find(|line| line.subject == "connections").expect("a line");
+        let (_, rest) = line.finding.split_once("other programs ").expect("a number");
+        (line.finding.split(' ').next().map(str::to_owned), rest.split(' ').next().map(str::to_owned))
+    };
+    let count = "select count(*) from pg_stat_activity where datid is not null and usesysid is not null
+                  and not (application_name like 'tributary-%' and datname = current_database())";
+    let (mut counted, mut expected) = (others().await, world.number(count).await.to_string());
+    for _ in 0..50 {
+        // other tests connect and disconnect meanwhile
+        if counted == (Some("1".to_owned()), Some(expected.clone())) {
+            break;
+        }
+        (counted, expected) = (others().await, world.number(count).await.to_string());
+    }
+    assert_eq!(counted, (Some("1".to_owned()), Some(expected)));
+    let alive = "insert into ingest.instances (instance_id, role, version, commit_hash, started_at, last_seen_at)
+                 select 'host:' || n, 'all', '', '', now(), now() from generate_series(1, 2) n";
+    sqlx::raw_sql(alive).execute(&world.db.pool).await.expect("two instances");
+    assert_eq!(others().await.0.as_deref(), Some("2"), "the check itself serves nothing");
+    let lines = checking::check_start(&world.app(), |_| ()).await.expect("it looks");
+    let line = lines.iter().find(|line| line.subject == "connections").expect("a line");
+    assert!(line.finding.starts_with("3 instances use"), "{line:?}");
+}
+
+#[tokio::test]
+async fn a_check_finds_every_file_with_a_secret_that_all_can_read() {
+    let folder = std::env::temp_dir().join(format!("tributary-check-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).expect("a file");
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    };
+    write("person", "a secret of more than sixteen bytes");
+    write("receiver", "https://hooks.example/secret");
+    write("signature", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    write("replica", "postgres://reader:secret@127.0.0.1:1/none");
+    let at = |name: &str| folder.join(name).display().to_string();
+    let settings = |url: &str| {
+        format!(
+            "[database]\nurl = \"{url}\"\nread_url_file = \"{}\"\n[privacy]\nperson_key_file = \"{}\"\n\
+             [[alerts]]\nname = \"many\"\nquery = \"metrics=sessions\"\nabove = 1\n\
+             url_file = \"{}\"\nsecret_file = \"{}\"\n",
+            at("replica"),
+            at("person"),
+            at("receiver"),
+            at("signature"),
+        )
+    };
+    let found = async |url: &str| {
+        write("tributary.toml", &settings(url));
+        let config = app::read_config(Some(&folder.join("tributary.toml")), &BTreeMap::new()).expect("it is right");
+        let files: Vec<PathBuf> = config.secret_files().into_iter().map(Path::to_owned).collect();
+        let names = files.iter().filter_map(|path| path.file_name()?.to_str()).map(str::to_owned);
+        names.collect::<BTreeSet<String>>()
+    };
+    let all = ["person", "receiver", "replica", "signature"];
+    assert_eq!(found("postgres://app@127.0.0.1:5432/main").await, all.map(str::to_owned).into());
+    let with_password: BTreeSet<String> =
+        all.iter().chain(&["tributary.toml"]).map(|name| (*name).to_owned()).collect();
+    for url in ["postgres://app:secret@127.0.0.1:5432/main", "postgres://localhost/main?host=/tmp&password=secret"] {
+        assert_eq!(found(url).await, with_password, "{url}");
+    }
+    std::fs::remove_dir_all(folder).expect("cleaned up");
+}
+
+#[tokio::test]
+async fn a_check_of_an_empty_database_asks_no_alert_and_blames_none() {
+    let db = TestDatabase::new().await;
+    let name: String = sqlx::query_scalar("select current_database()").fetch_one(&db.pool).await.expect("a name");
+    let create = format!("create database {name}_empty");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&db.pool).await.expect("created");
+    let toml = "[[alerts]]\nname = \"many\"\nquery = \"metrics=sessions\"\nabove = 1\n\
+                url = \"http://127.0.0.1:1/\"\nsecret_env = \"SIGNATURE\"\n";
+    let signature = ("SIGNATURE".to_owned(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    let config = app::parse_config(toml, &BTreeMap::from([signature])).expect("it is right");
+    let database = Some(db.options.clone().database(&format!("{name}_empty")));
+    let app = App::new(config, database, Arc::new(SystemClock), Arc::new(Dice::seeded(7))).expect("an app");
+    let lines = checking::check(&app, |_| ()).await.expect("it looks");
+    let drop = format!("drop database {name}_empty with (force)");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&db.pool).await.expect("dropped");
+    let faulty: Vec<&str> = lines.iter().filter(|line| !line.is_well).map(|line| line.subject.as_str()).collect();
+    assert_eq!(faulty, ["sources"], "{lines:#?}");
+    assert!(lines[0].finding.contains("the next start applies"), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_check_without_a_free_connection_says_so_once_and_soon() {
+    let mut world = World::new().await;
+    let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
+    let role = format!("tributary_test_used_up_{}", std::process::id());
+    let create = format!("create role {role} login password 'x' connection limit 0");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&world.db.pool).await.expect("created");
+    let app = App { database: world.db.options.clone().username(&role).password("x"), ..world.app() };
+    let started = Instant::now();
+    let lines = checking::check(&app, |_| ()).await.expect("it looks");
+    let took = started.elapsed();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop role {role}"))).execute(&world.db.pool).await.expect("dropped");
+    let subjects: Vec<&str> = lines.iter().map(|line| line.subject.as_str()).collect();
+    assert_eq!(subjects, ["database", "konvo"], "{lines:#?}");
+    assert!(
+        !lines[0].is_well && lines[0].finding.contains("All connections of the database are in use."),
+        "{lines:#?}"
+    );
+    assert!(lines[0].finding.contains("max_connections") && lines[1].is_well, "{lines:#?}");
+    assert!(took < Duration::from_secs(45), "{took:?}");
 }
 
 #[tokio::test]

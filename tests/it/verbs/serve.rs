@@ -210,6 +210,13 @@ async fn a_poller_answers_probes_on_an_address_of_its_own() {
         let of_source = scrape.lines().find(|one| one.starts_with(line) && one.contains("source=\"konvo\""));
         assert!(of_source.is_some(), "{line} {scrape}");
     }
+    for (pool, is_there) in [("probe", true), ("poll", true), ("answer", false)] {
+        assert_eq!(
+            scrape.contains(&format!("tributary_pool_connections_limit{{pool=\"{pool}\"}}")),
+            is_there,
+            "{scrape}"
+        );
+    }
     assert_eq!(status("/v1/sessions", "127.0.0.1").await, 404, "it answers nothing else");
     assert_eq!(status("/v1/sessions", "evil.example").await, 421);
     assert!(poller.end().await.success(), "{}", poller.log());

@@ -1,0 +1,54 @@
+//! What `tributary check` found of a source and of the time zones, in words. Pure functions.
+
+use chrono_tz::Tz;
+
+use crate::connector::CheckReport;
+use crate::connector::error::PullError;
+use crate::query::zones::ZoneNames;
+
+/// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
+const SKEW_BORNE_SECONDS: i64 = 30;
+
+/// Returns whether the database has the zone of the service, and what was found of all zones.
+pub(super) fn of_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
+    const REMEDY: &str = "install the time zone data (tzdata) of the database server, aliases included";
+    let Some(name) = names.resolve(default_zone) else {
+        let detail = format!("the database has no zone for server.default_zone {default_zone}: {REMEDY}");
+        return (false, format!("{detail}, or configure a zone that it has"));
+    };
+    let mut findings = vec![if name == default_zone.name() {
+        format!("the database has server.default_zone {name}")
+    } else {
+        format!("the database has no zone {default_zone} (server.default_zone); {name} is used instead")
+    }];
+    let (mapped, missing): (Vec<_>, Vec<_>) = names.mapped().into_iter().partition(|(_, name)| name.is_some());
+    let shown = |zones: &[(Tz, Option<&str>)]| {
+        let names: Vec<&str> = zones.iter().map(|(zone, _)| zone.name()).take(3).collect();
+        format!("{} ({}{})", zones.len(), names.join(", "), if zones.len() > names.len() { ", …" } else { "" })
+    };
+    if !mapped.is_empty() {
+        findings.push(format!("equivalent names are used instead of {} that it lacks", shown(&mapped)));
+    }
+    if !missing.is_empty() {
+        findings.push(format!("queries in {} are refused: {REMEDY}", shown(&missing)));
+    }
+    (true, findings.join("; "))
+}
+
+/// Returns whether a source that answered is well, and what was found.
+pub(super) fn of_source(report: &CheckReport) -> (bool, String) {
+    let mut parts = vec!["the credential is accepted".to_owned()];
+    parts.extend(report.findings.iter().map(|(name, value)| format!("{name} {value}")));
+    let is_well = report.clock_skew_seconds.is_none_or(|skew| skew.abs() <= SKEW_BORNE_SECONDS);
+    parts.push(match report.clock_skew_seconds {
+        None => "no Date header: completeness is recorded by the database's clock".to_owned(),
+        Some(skew) if is_well => format!("clocks differ by {skew} s"),
+        Some(skew) => format!("the provider's clock differs by {skew} s: set this machine's clock (NTP)"),
+    });
+    (is_well, parts.join("; "))
+}
+
+/// Describes an error, with its remedy.
+pub(super) fn remedy(error: &PullError) -> String {
+    format!("{error}. {}", error.kind.policy().advice)
+}
