@@ -500,14 +500,15 @@ select b.bucket, min(s.source_id) as source_id, null::bigint as started, null::b
  group by 1;
 
 -- cost by day, scan 1
-select b.bucket, s.source_id as source_id, count(*) as started, count(*) filter (where (c.cost is null or not c.is_priced)) as unknown,
+select b.bucket, x.*
+  from unnest(array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[], array[timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00', timestamptz '2026-11-21T00:00:00+01:00']::timestamptz[]) with ordinality as b (bucket_start, bucket_end, bucket)
+ cross join lateral (
+       select s.source_id as source_id, count(*) as started, count(*) filter (where (c.cost is null or not c.is_priced)) as unknown,
        round(sum(c.cost), 12), (count(c.cost))::numeric, count(*) filter (where (c.cost is null or not c.is_priced))
-  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.priced_sessions s
+         from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join ingest.narrow_priced_sessions s
  cross join lateral (select s.list_cost as cost, s.is_priced, s.unpriced_minutes, s.rounded_minutes offset 0) c
- cross join lateral (select z.starts[z.bucket] as bucket_start, z.bucket::bigint as bucket
-   from (select width_bucket(s.started_at, y.starts) as bucket, y.starts from (select array[timestamptz '2026-11-18T00:00:00+01:00', timestamptz '2026-11-19T00:00:00+01:00', timestamptz '2026-11-20T00:00:00+01:00']::timestamptz[] as starts) y) z) b
- where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
- group by 1, 2;
+        where s.started_at >= b.bucket_start and s.started_at < b.bucket_end and s.is_counted
+        group by 1) x;
 
 -- data lag, sessions
 select own.source_id, own.started
