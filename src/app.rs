@@ -90,7 +90,7 @@ pub fn read_config(path: Option<&Path>, environment: &BTreeMap<String, String>) 
         Err(error) => bail!("the configuration {} cannot be read: {error}", path.display()),
     };
     let mut config = parse_config(&toml, environment).with_context(|| format!("in {}", path.display()))?;
-    config.start_secret_files.extend(config.holds_password.then_some(path));
+    config.files_of_start.extend(config.holds_password.then_some(path));
     Ok(config)
 }
 

@@ -47,7 +47,7 @@ pub struct Config {
     /// generated once and kept in the database, where analysts cannot read it.
     pub person_key: Option<SecretString>,
     /// The files of secrets that are read at the start only.
-    pub start_secret_files: Vec<PathBuf>,
+    pub files_of_start: Vec<PathBuf>,
     /// Whether an address in the text holds a password.
     pub holds_password: bool,
     /// `[[sources]]`
@@ -121,7 +121,7 @@ impl Config {
         // it must not change while the data exists: the content of the file at the start counts
         let person_key = secret::optional(&mut privacy, "person_key", input.environment, &mut faults);
         let files = [person_key.as_ref().and_then(Secret::file), database.read_url_file.as_deref()];
-        let start_secret_files = files.into_iter().flatten().map(Path::to_owned).collect();
+        let files_of_start = files.into_iter().flatten().map(Path::to_owned).collect();
         let person_key = person_key.map(|key| key.current());
         if let Some(key) = &person_key
             && secrecy::ExposeSecret::expose_secret(key).len() < crate::model::person::PersonKey::MIN_BYTES
@@ -133,17 +133,7 @@ impl Config {
         let alerts = alert::read_all(root.sections("alerts", &mut faults), input, &mut faults);
         root.finish(&mut faults);
         if faults.is_empty() {
-            Ok(Self {
-                database,
-                server,
-                http,
-                polling,
-                person_key,
-                start_secret_files,
-                holds_password,
-                sources,
-                alerts,
-            })
+            Ok(Self { database, server, http, polling, person_key, files_of_start, holds_password, sources, alerts })
         } else {
             Err(ConfigError(faults))
         }
@@ -154,7 +144,7 @@ impl Config {
         let sources = self.sources.iter().map(|source| &source.api_key);
         let alerts = self.alerts.iter().flat_map(|alert| [&alert.url, &alert.secret]);
         let tls = self.server.tls.as_ref().map(|tls| tls.key_file.as_path());
-        let of_start = self.start_secret_files.iter().map(PathBuf::as_path);
+        let of_start = self.files_of_start.iter().map(PathBuf::as_path);
         sources.chain(alerts).filter_map(Secret::file).chain(tls).chain(of_start).collect()
     }
 }

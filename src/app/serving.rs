@@ -146,7 +146,7 @@ async fn answer(
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     let Started { role, listeners, reports, actions, hooks, alerts, replays, source_changes } = started;
-    let polls = source_changes.pool.clone();
+    let (polls, writes_pool) = (source_changes.pool.clone(), source_changes.pool.clone());
     warn_of_plain_keys(&app.config.server);
     let tls = app.config.server.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
     let departures = Departures::default();
@@ -185,7 +185,6 @@ async fn answer(
         caller: Caller::default(),
     };
     let (mut served, limits) = (JoinSet::new(), ConnectionLimits::of_process(app.config.server.max_connections));
-    let writes_pool = polls.clone();
     spawn_upkeep(&mut served, role, reports, &state, polls, stop);
     if let Some(listener) = listeners.ops {
         tracing::info!(address = ?listener.local_addr().ok(), "answering probes");

@@ -250,12 +250,12 @@ impl ApiClient {
             503 => stated.map_or(PullErrorKind::Transient, |until| PullErrorKind::RateLimited { until }),
             401 | 403 => PullErrorKind::Auth,
             404 | 410 => PullErrorKind::NotFound,
-            // the request asked neither for a range nor for changes only; what is accepted or partial is no answer yet
-            206 | 207 | 304 => PullErrorKind::Contract,
-            202 => PullErrorKind::Transient,
             // repeating a call that is not implemented changes nothing
             501 => PullErrorKind::Config,
-            408 | 425 | 500..=599 => PullErrorKind::Transient,
+            // what is accepted is no answer yet
+            202 | 408 | 425 | 500..=599 => PullErrorKind::Transient,
+            // the request asked neither for a part nor for changes only
+            201..=299 | 304 => PullErrorKind::Contract,
             _ => PullErrorKind::Config,
         }
     }

@@ -132,7 +132,7 @@ struct Noted {
 }
 
 impl Noted {
-    fn trouble(&self) -> Option<DatabaseTrouble> {
+    fn trouble(self) -> Option<DatabaseTrouble> {
         if self.is_disk_full { Some(DatabaseTrouble::DiskFull) } else { self.trouble }
     }
 }

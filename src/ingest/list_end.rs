@@ -124,7 +124,7 @@ impl ListEnd {
         self.stale_pages = if page.rows > 0 && !is_new { self.stale_pages + 1 } else { 0 };
         let is_full = self.is_full(page);
         let said_before = std::mem::replace(&mut self.more, page.more);
-        if page.rows == 0 && said_before == More::Flag && !self.is_counted() {
+        if page.rows == 0 && said_before == More::Flag && !self.is_counted() && self.refusal.is_none() {
             self.guard = Some("the provider says that the list goes on, and sends an empty page".to_owned());
             return None;
         }

@@ -155,11 +155,11 @@ impl Reading {
         let left = Mutex::new(questions.into_iter().enumerate());
         let beside = async {
             match &twin {
-                Some(twin) => self.answers_of(&left, Ok(twin)).await,
+                Some(twin) => Box::pin(self.answers_of(&left, Ok(twin))).await,
                 None => Vec::new(),
             }
         };
-        let (mut answers, others) = tokio::join!(self.answers_of(&left, snapshot.as_ref()), beside);
+        let (mut answers, others) = tokio::join!(Box::pin(self.answers_of(&left, snapshot.as_ref())), beside);
         answers.extend(others);
         answers.sort_by_key(|(place, _)| *place);
         answers.into_iter().map(|(_, answer)| answer).collect()

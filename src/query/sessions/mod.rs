@@ -104,9 +104,9 @@ pub struct Session {
     pub user_message_count: Option<i32>,
     /// Messages of the AI or agent.
     pub assistant_message_count: Option<i32>,
-    /// Words of the customer; null: a meeting, or a text of theirs cannot be read.
+    /// Words of customers; null: unknown.
     pub user_word_count: Option<i32>,
-    /// Words of the AI or agent; null likewise.
+    /// Words of the AI or agent.
     pub assistant_word_count: Option<i32>,
     /// Time from the first user message to the first reply, seconds.
     pub first_response_seconds: Option<Number>,

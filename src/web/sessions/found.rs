@@ -35,7 +35,7 @@ pub(super) async fn read(visit: &Visit, reading: &Reading) -> Read {
         };
         Ok::<_, ApiError>((shown, list.page.next))
     });
-    Read { shown: shown.await, json: format!("{PATH}?{asked}"), csv: visit.file_link("list", FileKind::Csv) }
+    Read { shown: Box::pin(shown).await, json: format!("{PATH}?{asked}"), csv: visit.file_link("list", FileKind::Csv) }
 }
 
 /// Returns the number of transcripts that the search may not have seen, since they are not there yet.
