@@ -32,10 +32,11 @@ pub(super) struct WalkRecord {
 }
 
 impl WalkRecord {
-    /// Begins a walk over `window`; `read_before` is the reading of the walk before it.
-    pub(super) fn after(read_before: Option<Reading>, window: &Window) -> Self {
+    /// Begins a walk over `window`; `read_before` is the reading of the walk before it. `counts_lists`: as of
+    /// [`ListEnd::after`].
+    pub(super) fn after(read_before: Option<Reading>, window: &Window, counts_lists: bool) -> Self {
         Self {
-            end: ListEnd::after(read_before),
+            end: ListEnd::after(read_before, counts_lists),
             compared_until: window.to,
             records: 0,
             rejects: 0,

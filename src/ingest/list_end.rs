@@ -81,6 +81,7 @@ pub(super) struct ListEnd {
     /// The previous reading of the same list, if there was one.
     read_before: Option<Reading>,
     counted: ProviderCount,
+    counts_lists: bool,
     /// The count said that the list has ended, and the page after that was requested.
     was_claimed: bool,
     /// What the last page said about a next one.
@@ -92,9 +93,10 @@ pub(super) struct ListEnd {
 }
 
 impl ListEnd {
-    /// Begins a reading; `read_before` is the previous reading of the same list.
-    pub(super) fn after(read_before: Option<Reading>) -> Self {
-        Self { read_before, ..Self::default() }
+    /// Begins a reading; `read_before` is the previous reading of the same list. `counts_lists`: the provider is known
+    /// to count lists, and not the records of a page, since a list of one record stated more.
+    pub(super) fn after(read_before: Option<Reading>, counts_lists: bool) -> Self {
+        Self { read_before, counts_lists, ..Self::default() }
     }
 
     /// Adds a record by its [`fingerprint`], and returns whether it is new. `is_compared`: the next reading must hold
@@ -168,7 +170,10 @@ impl ListEnd {
     fn is_full(&self, page: PageEnd<'_>) -> bool {
         let is_round = ROUND_PAGES.iter().any(|round| page.rows > 0 && page.rows.is_multiple_of(*round));
         match self.page_count {
-            1 => is_round || page.rows >= CAPPED_PAGE || (page.page_size > 0 && page.rows >= page.page_size),
+            1 => {
+                let may_be_capped = !self.counts_lists && page.rows >= CAPPED_PAGE;
+                is_round || may_be_capped || (page.page_size > 0 && page.rows >= page.page_size)
+            }
             _ => page.rows > 0 && (page.rows >= self.longest_page || page.rows == page.page_size),
         }
     }

@@ -216,7 +216,7 @@ impl Run<'_> {
         let is_whole = self.is_list_of_whole(whole, &window, &page);
         let claimed = reached(whole.filter(|_| is_whole).map_or(window, |whole| whole.window));
         let may_split = claimed.span() <= window.span();
-        let mut walked = WalkRecord::after(read_before, &window);
+        let mut walked = WalkRecord::after(read_before, &window, self.counts_lists);
         loop {
             self.account.compare(self.poller, self.source, &page).await?;
             self.note(&page);

@@ -55,7 +55,7 @@ impl Attempt<'_> {
         gathered: &mut Gathered,
         read_before: Option<Reading>,
     ) -> Result<Read, PullError> {
-        let mut end = ListEnd::after(read_before);
+        let mut end = ListEnd::after(read_before, false);
         let mut cursor: Option<Cursor> = None;
         gathered.begin_list();
         loop {
