@@ -98,8 +98,6 @@ pub(super) struct Run<'a> {
     pub(super) spared_windows: u32,
     /// Whether a part of a window held less than the whole, which shows that the provider's time filter works.
     pub(super) filter_works: bool,
-    /// Whether the provider's count of a list was read on its own, and so is no size of a page.
-    pub(super) counts_lists: bool,
     /// Whether known ranges are read again: a range that cannot be proven this time keeps its earlier proof.
     pub(super) is_ring: bool,
     /// The share of this run for rings; `None`: no limit, or no rings.

@@ -216,7 +216,8 @@ impl Run<'_> {
         let is_whole = self.is_list_of_whole(whole, &window, &page);
         let claimed = reached(whole.filter(|_| is_whole).map_or(window, |whole| whole.window));
         let may_split = claimed.span() <= window.span();
-        let mut walked = WalkRecord::after(read_before, &window, self.counts_lists);
+        // a comparison counts a window before it reads it
+        let mut walked = WalkRecord::after(read_before, &window, self.listed.is_some());
         loop {
             self.account.compare(self.poller, self.source, &page).await?;
             self.note(&page);

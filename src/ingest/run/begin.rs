@@ -102,7 +102,6 @@ impl<'a> Run<'a> {
             accepted: Vec::new(),
             spared_windows: 0,
             filter_works: false,
-            counts_lists: false,
             is_ring: false,
             share: None,
             listed: None,
