@@ -209,12 +209,12 @@ async fn f35_a_link_in_another_form_is_not_no_link() {
         assert!(is_unreadable(&error), "{data}: {error:?}");
     }
     for name in ["ChatDownloadURL", "CHAT_DOWNLOAD_URL", "chatDownloadUrl"] {
-        let server = Server::start(move |call| match call.path.as_str() {
-            "/file" => super::scripted_server::file("id,payload\na,hello\n"),
-            _ => {
-                let link = format!("http://{}/file", call.headers["host"].to_str().unwrap());
-                json(format!(r#"{{"data":{{"chat_download_url":null,"{name}":"{link}"}}}}"#))
+        let server = Server::start(move |call| {
+            if call.path == "/file" {
+                return super::scripted_server::file("id,payload\na,hello\n");
             }
+            let link = format!("http://{}/file", call.headers["host"].to_str().unwrap());
+            json(format!(r#"{{"data":{{"chat_download_url":null,"{name}":"{link}"}}}}"#))
         })
         .await;
         let page = content(ask(&*connect("realtimekit", &server.url), Stream::Chat, None, None).await.unwrap());
