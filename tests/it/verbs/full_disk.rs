@@ -13,7 +13,7 @@ use crate::harness::poller_process::Running;
 /// A cluster and its write-ahead log need half of it.
 const SIZE: &str = "size=160m";
 /// Two signs of life, and a try whether there is space.
-const NOTICED_WITHIN: Duration = Duration::from_secs(60);
+const NOTICED_WITHIN: Duration = Duration::from_mins(1);
 
 struct SmallDisk(PathBuf);
 
