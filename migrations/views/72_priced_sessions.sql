@@ -1,6 +1,6 @@
 -- The cost of each session in its own row, so that sums over many sessions need no grouping by session. The cards in
--- force are those of the period of its start. Only what is sold presence by presence is looked up. All other columns are
--- those of sessions, in their order. The narrow view, by the same rule, is planned in half the time.
+-- force are those of the period of its start. Only what is sold presence by presence is looked up. All other columns
+-- are those of sessions, in their order. The narrow view, by the same rule, is planned in half the time.
 do $do$
 declare
   -- Citus calls no function that reads tables for a row on a node, so it joins what the function reads.
@@ -66,7 +66,8 @@ comment on view analytics.priced_sessions is
   'are those of sessions. Other rate cards change rows at any time.';
 comment on column analytics.priced_sessions.list_cost is
   'Cost of what has a price; null: no part of the session has a price, or a known quantity, which is not zero.';
-comment on column analytics.priced_sessions.is_priced is 'Whether every part of the session has a price and a quantity.';
+comment on column analytics.priced_sessions.is_priced is
+  'Whether every part of the session has a price and a quantity.';
 comment on column analytics.priced_sessions.unpriced_minutes is
   'Metered minutes that no card prices; null: not known, or not metered.';
 comment on column analytics.priced_sessions.rounded_minutes is
