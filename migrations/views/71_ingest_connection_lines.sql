@@ -1,10 +1,11 @@
 -- The minutes of each session as they are sold where cards name presets or round each presence. Only sessions of
 -- sources and times with such cards are sold so: the reader decides.
 create or replace view ingest.connection_lines as
--- presences are not known yet, so neither is the price; a meeting without presences costs nothing at any price
+-- presences are not known yet, so neither are price and what is sold; a meeting without presences costs nothing at any
+-- price
 select s.source_id, s.session_id, null::text as preset_name,
        case when who.participant_count is null then s.provider_minutes else 0 end as consumed_quantity,
-       case when who.participant_count is null then ceil(s.provider_minutes) else 0 end as by_connection,
+       case when who.participant_count is not null then 0::numeric end as by_connection,
        case when who.participant_count is not null
             then (select min(c.rate_card_id) from ingest.cards_in_force c
                    where c.source_id = s.source_id and c.unit = 'minute'

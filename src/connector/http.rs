@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, LINK};
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::Instrument;
@@ -76,6 +76,8 @@ pub struct Answer {
     pub was_replaced: bool,
     /// The provider's clock at the time of the answer.
     pub provider_now: Option<DateTime<Utc>>,
+    /// Whether a header links to a next page (RFC 8288).
+    pub has_next_link: bool,
     /// Memory permit, held as long as the answer or data made from it is in memory.
     pub room: Room,
 }
@@ -213,7 +215,15 @@ impl ApiClient {
             let detail = format!("status {status}, but the body is {looks} ({} bytes)", body.len());
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }
-        Ok(Answer { call: call.to_owned(), body, was_replaced, provider_now: provider_date(&headers), room })
+        let provider_now = provider_date(&headers);
+        Ok(Answer {
+            call: call.to_owned(),
+            body,
+            was_replaced,
+            provider_now,
+            has_next_link: links_next(&headers),
+            room,
+        })
     }
 
     /// Takes a call from the budget, and returns its number.
@@ -270,4 +280,11 @@ pub(super) fn backoff(dice: &Dice, tries: u32) -> Duration {
 
 fn is_soon(wait: TimeDelta) -> bool {
     wait.to_std().unwrap_or_default() <= MAX_QUEUE_WAIT
+}
+
+/// Whether a `Link` header names a next page.
+fn links_next(headers: &HeaderMap) -> bool {
+    let links = headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
+    let plain = |text: &str| text.replace(['"', ' '], "").to_ascii_lowercase();
+    links.flat_map(|links| links.split([';', ','])).any(|part| plain(part) == "rel=next")
 }

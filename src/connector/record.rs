@@ -229,14 +229,15 @@ impl<'a> Fields<'a> {
         if raw.starts_with('{') { Some(raw.to_owned()) } else { self.text(name) }
     }
 
+    /// Returns the identity of something else, such as a person; `None` where a placeholder stands for it.
+    pub fn identity(&self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| !ProviderRecordId::is_placeholder(text))
+    }
+
     /// Returns the record's own id, or a reject.
     pub fn required_id(&self, name: &str) -> Result<ProviderRecordId, Reject> {
-        let text = self.text(name).filter(|text| text != "undefined");
+        let text = self.text(name);
         let text = text.ok_or_else(|| self.reject("missing_field", name, "the id is missing", None))?;
-        // several such ids would become one
-        if self.present(name).and_then(|raw| lossy_text(raw.get())).is_some_and(|(_, was_replaced)| was_replaced) {
-            return Err(self.reject("unusable_id", name, "the id has characters that are not text", None));
-        }
         ProviderRecordId::parse(&text).map_err(|error| self.reject("unusable_id", name, &error.to_string(), None))
     }
 

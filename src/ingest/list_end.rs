@@ -125,7 +125,12 @@ impl ListEnd {
         self.empty_pages = if page.rows == 0 { self.empty_pages + 1 } else { 0 };
         self.stale_pages = if page.rows > 0 && !is_new { self.stale_pages + 1 } else { 0 };
         let is_full = self.is_full(page);
-        let said_before = std::mem::replace(&mut self.more, page.more);
+        let more = match page.more {
+            More::Pages(count) if count > self.page_count => More::Flag,
+            More::Pages(_) => More::Unsaid,
+            more => more,
+        };
+        let said_before = std::mem::replace(&mut self.more, more);
         if page.rows == 0 && said_before == More::Flag && !self.is_counted() && self.refusal.is_none() {
             self.guard = Some("the provider says that the list goes on, and sends an empty page".to_owned());
             return None;
@@ -136,11 +141,16 @@ impl ListEnd {
         }
         let next = match (page.next, page.past_end) {
             (Some(next), _) => next,
-            (None, Some(past_end)) if self.counted.is_refuted || is_full || page.more != More::Unsaid => {
+            (None, Some(past_end)) if self.counted.is_refuted || is_full || more != More::Unsaid => {
                 self.was_claimed = true;
                 past_end
             }
-            _ => return None,
+            _ => {
+                if more == More::Flag && !self.is_counted() {
+                    self.guard = Some("the provider says that the list goes on, and not where".to_owned());
+                }
+                return None;
+            }
         };
         if !self.cursors.insert(next.clone()) {
             self.guard = Some("the provider's page tokens form a cycle".to_owned());

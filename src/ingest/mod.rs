@@ -155,7 +155,8 @@ async fn run(
     {
         outcome = outcome.and(run.refresh_open(targets.present.from, settling).await);
     }
-    if is_by_creation && outcome.is_ok() {
+    // a full reading believes nothing about the filter
+    if (is_by_creation || extent == Extent::Full) && outcome.is_ok() {
         outcome = run.read_rings(&policy, extent).await;
     }
     let outcome = run.settle_fields(outcome, &policy).await;

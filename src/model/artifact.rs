@@ -14,6 +14,7 @@ use crate::model::message::Message;
 use crate::model::page::{Cursor, DriftItem, More, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
+use crate::model::session::leave_out;
 use crate::model::stream::Stream;
 use crate::model::transcript::{Summary, Transcript};
 
@@ -155,6 +156,31 @@ impl ArtifactPage {
         self.rejects.extend(page.rejects);
         self.drift.extend(page.drift);
         self.facts.extend(page.facts);
+    }
+
+    /// Leaves out times of presences and messages that are in the future of their own fetch, and counts them.
+    pub fn leave_out_impossible_times(&mut self, request: &ArtifactRequest<'_>) {
+        // our own clock may be slow
+        let fetched_at = request.session.ended_at.map_or(request.now, |ended_at| ended_at.max(request.now));
+        let mut paths = Vec::new();
+        let mut leave_out =
+            |at: &mut Option<DateTime<Utc>>, path| paths.extend(leave_out(at, fetched_at).then_some(path));
+        match &mut self.artifact {
+            Artifact::Participants(list) => list.iter_mut().for_each(|one| {
+                leave_out(&mut one.joined_at, "/joined_at");
+                leave_out(&mut one.left_at, "/left_at");
+            }),
+            Artifact::Chat(messages) => messages.iter_mut().for_each(|one| leave_out(&mut one.sent_at, "/createdAt")),
+            Artifact::Transcript(_) | Artifact::Summary(_) | Artifact::Quality(_) => {}
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        let item = |path: &str| DriftItem {
+            kind: "unreadable_value",
+            path: path.to_owned(),
+            value: "in the future".to_owned(),
+        };
+        self.drift.extend(paths.into_iter().map(item));
     }
 
     /// Returns the documented fields of each record: of the participants, the reports, or the file.

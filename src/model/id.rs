@@ -27,7 +27,14 @@ pub enum IdError {
         /// Longest accepted, characters.
         max: usize,
     },
+    /// A word that programs write for no id, or an id that lost characters.
+    #[error("`{0}` is no record id: programs write it where they have none, or it lost characters")]
+    Placeholder(String),
 }
+
+/// Words that programs write for no id, in lower case.
+const PLACEHOLDERS: [&str; 9] =
+    ["undefined", "null", "nil", "none", "nan", "n/a", "-", "[object object]", "00000000-0000-0000-0000-000000000000"];
 
 impl SourceSlug {
     /// Checks a text and creates a slug.
@@ -82,7 +89,15 @@ impl ProviderRecordId {
         if chars == 0 || chars > Self::MAX_CHARS || text.chars().any(char::is_control) {
             return Err(IdError::Record { chars, max: Self::MAX_CHARS });
         }
+        if Self::is_placeholder(text) || text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(IdError::Placeholder(text.to_owned()));
+        }
         Ok(Self(text.to_owned()))
+    }
+
+    /// Whether a text stands for no id: several records have it, and would become one.
+    pub fn is_placeholder(text: &str) -> bool {
+        PLACEHOLDERS.contains(&text.trim().to_ascii_lowercase().as_str())
     }
 
     /// Returns the id as text.

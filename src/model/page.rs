@@ -105,8 +105,10 @@ pub enum More {
     Unsaid,
     /// By a token for the next page, which may be empty.
     Token,
-    /// By a flag.
+    /// By a flag, or by a link that is not followed.
     Flag,
+    /// By its number of pages.
+    Pages(u64),
 }
 
 /// One page of a provider's list.

@@ -1,5 +1,7 @@
 //! The session: one conversation, meeting or avatar stream, in terms that all providers share.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
@@ -11,7 +13,7 @@ use crate::model::session_outcome::SessionOutcome;
 
 /// Version of the rules that turn records and files into rows. Raise it when a rule changes: stored rows are then
 /// rewritten the next time their record or file is read, even if its bytes are unchanged.
-pub const MAPPING_VERSION: u8 = 3;
+pub const MAPPING_VERSION: u8 = 4;
 
 /// The kind of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,25 +157,50 @@ pub fn possible_change(stated: Option<DateTime<Utc>>, fetched_at: Option<DateTim
     stated.filter(|at| fetched_at.is_none_or(|fetched_at| *at <= fetched_at + AHEAD))
 }
 
-/// An end this much later than its own fetch is a fault, and not a difference of clocks.
+/// Compares two change times; to the second if one of them has no fraction, since providers drop it at times.
+pub fn compare_changes(one: DateTime<Utc>, other: DateTime<Utc>) -> Ordering {
+    let is_whole = |at: DateTime<Utc>| at.timestamp_subsec_nanos() == 0;
+    if is_whole(one) || is_whole(other) { one.timestamp().cmp(&other.timestamp()) } else { one.cmp(&other) }
+}
+
+/// A time this much later than its own fetch is a fault, and not a difference of clocks.
 const END_AHEAD: TimeDelta = TimeDelta::hours(1);
+/// A start this long before the creation of its session is a fault.
+const EARLIEST_START: TimeDelta = TimeDelta::days(1);
 
 /// Returns whether something can have ended at this instant when it was fetched.
 pub fn is_possible_end(at: DateTime<Utc>, fetched_at: DateTime<Utc>) -> bool {
     at <= fetched_at + END_AHEAD
 }
 
+/// Leaves out a time that is in the future of its own fetch; returns whether it was.
+pub fn leave_out(at: &mut Option<DateTime<Utc>>, fetched_at: DateTime<Utc>) -> bool {
+    at.take_if(|at| !is_possible_end(*at, fetched_at)).is_some()
+}
+
 impl Session {
-    /// Leaves out an end that is in the future of its own fetch, with what follows from it; returns whether there was
-    /// one.
-    pub fn leave_out_impossible_end(&mut self, fetched_at: DateTime<Utc>) -> bool {
+    /// Leaves out times that cannot be: an end, a start or a message in the future of their own fetch, and a start long
+    /// before the creation; returns the names of their fields.
+    pub fn leave_out_impossible_times(&mut self, fetched_at: DateTime<Utc>) -> Vec<&'static str> {
         let is_possible = |at: &DateTime<Utc>| is_possible_end(*at, fetched_at);
-        if self.ended_at.iter().chain(&self.completed_at).all(is_possible) {
-            return false;
+        let mut left_out = Vec::new();
+        if !is_possible(&self.started_at) || self.started_at < self.created_at - EARLIEST_START {
+            self.started_at = self.created_at;
+            left_out.push("/started_at");
         }
-        (self.ended_at, self.ended_at_source, self.completed_at, self.duration_seconds) = (None, None, None, None);
+        if !self.ended_at.iter().chain(&self.completed_at).all(is_possible) {
+            (self.ended_at, self.ended_at_source, self.completed_at) = (None, None, None);
+            left_out.push("/ended_at");
+        }
+        if !left_out.is_empty() || !self.last_activity_at.iter().all(is_possible) {
+            self.duration_seconds = self.duration_seconds.filter(|_| self.completed_at.is_some());
+        }
+        let messages = self.messages.iter_mut().flatten();
+        if messages.filter_map(|one| leave_out(&mut one.sent_at, fetched_at).then_some(())).count() > 0 {
+            left_out.push("/messages/created_at");
+        }
         self.last_activity_at = self.last_activity_at.filter(is_possible);
-        true
+        left_out
     }
 
     /// Returns whether this is older than `other` by the provider's own clock. Each comes with the time at which it was
@@ -181,7 +208,7 @@ impl Session {
     pub fn is_older_than(&self, fetched_at: DateTime<Utc>, other: &Self, other_fetched_at: DateTime<Utc>) -> bool {
         let own = possible_change(self.provider_updated_at, Some(fetched_at));
         let other = possible_change(other.provider_updated_at, Some(other_fetched_at));
-        own.zip(other).is_some_and(|(own, other)| own < other)
+        own.zip(other).is_some_and(|(own, other)| compare_changes(own, other).is_lt())
     }
 
     /// Returns whether this names only part of its session, so that it may add data and must not blank out

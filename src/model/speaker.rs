@@ -54,6 +54,11 @@ pub fn with_plain_mark(text: &str) -> String {
     split.map_or_else(|| text.to_owned(), |(name, said)| [name.trim_end(), MARK, said.trim_start()].concat())
 }
 
+/// Returns whether a text begins with what may be a name.
+pub fn may_begin_with_name(text: &str) -> bool {
+    text.split_once(MARK).is_some_and(|(name, _)| is_plausible(name))
+}
+
 /// Decides which texts of a transcript begin with a name, even if that was decided before with other
 /// `participants`: the names of those who were in the session, empty where unknown.
 pub fn name_speakers(segments: &mut [TranscriptSegment], participants: &[String]) {

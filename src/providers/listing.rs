@@ -19,8 +19,9 @@ use crate::connector::record::{DriftItems, Fields, elements};
 use crate::connector::{CheckReport, StoredBytes};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Count, Cursor, More, Page, Record, Reject, Room};
-use crate::model::session::Session;
+use crate::model::session::{Session, is_possible_end};
 use crate::model::time::Window;
+use crate::providers::envelope::Paging;
 
 /// Name of the fact that states the number of a provider's first page: `0` or `1`.
 pub(super) const FACT_PAGE_BASE: &str = "page_base";
@@ -32,8 +33,8 @@ pub(super) struct Listing {
     pub(super) records: Vec<Box<RawValue>>,
     /// Number of matching records, as stated by the provider.
     pub(super) total: Option<u64>,
-    /// Whether the provider says that the list goes on.
-    pub(super) says_more: bool,
+    /// How the provider says that the list goes on.
+    pub(super) more: More,
     /// The provider's clock.
     pub(super) provider_now: Option<DateTime<Utc>>,
     /// Unknown fields and values of the answer so far.
@@ -45,12 +46,12 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Creates the listing of records in an answer, without a total.
-    pub(super) fn of(answer: &Answer, records: &[&RawValue], drift: DriftItems) -> Self {
+    /// Creates the listing of records in an answer, of which `paging` is said beside them.
+    pub(super) fn of(answer: &Answer, paging: Paging, records: &[&RawValue], drift: DriftItems) -> Self {
         Self {
             records: records.iter().map(|&record| record.to_owned()).collect(),
-            total: None,
-            says_more: false,
+            total: paging.total,
+            more: if answer.has_next_link { More::Flag } else { paging.more },
             provider_now: answer.provider_now,
             drift,
             null: None,
@@ -85,11 +86,6 @@ impl Listing {
         if counts_page { Count { total: None, why_not: Some(why_not) } } else { Count::of(self.total) }
     }
 
-    /// Returns what the answer says about a next page.
-    pub(super) fn more(&self) -> More {
-        if self.says_more { More::Flag } else { More::Unsaid }
-    }
-
     /// Returns the ids of the records in field `name`; a record without one is its own id.
     pub(super) fn ids(&self, name: &str) -> Vec<String> {
         let ignored = DriftItems::default();
@@ -99,13 +95,13 @@ impl Listing {
 
     /// Normalizes every record; each one becomes a session or a reject of the page.
     pub(super) fn into_page(self, normalize: impl Fn(&str, &DriftItems) -> Result<Session, Reject>) -> Page {
-        let (total, more, provider_now) = (self.total, self.more(), self.provider_now);
+        let (total, more, provider_now) = (self.total, self.more, self.provider_now);
         let mut page = Page { total, more, provider_now, room: self.room, ..Page::default() };
         for raw in self.records {
             let drift = DriftItems::default();
-            match normalize(raw.get(), &drift) {
-                Ok(mut session) => {
-                    without_impossible_end(&mut session, self.provider_now, &drift);
+            let session = normalize(raw.get(), &drift);
+            match session.and_then(|session| possible(session, raw.get().as_bytes(), self.provider_now, &drift)) {
+                Ok(session) => {
                     let raw = String::from(Box::<str>::from(raw)).into_bytes();
                     page.records.push(Record { raw, session, drift: drift.into_inner(), alone: None });
                 }
@@ -117,10 +113,28 @@ impl Listing {
     }
 }
 
-fn without_impossible_end(session: &mut Session, fetched_at: Option<DateTime<Utc>>, drift: &DriftItems) {
-    if fetched_at.is_some_and(|fetched_at| session.leave_out_impossible_end(fetched_at)) {
-        drift.count("unreadable_value", "/ended_at", "in the future");
+/// Returns the session without times that cannot be; a reject where its creation is in the future of its own fetch.
+fn possible(
+    mut session: Session,
+    raw: &[u8],
+    fetched_at: Option<DateTime<Utc>>,
+    drift: &DriftItems,
+) -> Result<Session, Reject> {
+    let Some(fetched_at) = fetched_at else { return Ok(session) };
+    if !is_possible_end(session.created_at, fetched_at) {
+        return Err(Reject {
+            raw: raw.to_vec(),
+            provider_record_id: Some(session.provider_session_id),
+            reason_code: "unreadable_time",
+            json_pointer: "/created_at".to_owned(),
+            detail: "the time is later than that of the response".to_owned(),
+            is_partial: false,
+        });
     }
+    for path in session.leave_out_impossible_times(fetched_at) {
+        drift.count("unreadable_value", path, "in the future");
+    }
+    Ok(session)
 }
 
 /// Reads a stored record again. Its bytes are valid text unless they were written by another program.
@@ -129,9 +143,9 @@ pub(super) fn record_of(
     normalize: impl Fn(&str, &DriftItems) -> Result<Session, Reject>,
 ) -> Result<Record, Reject> {
     let (bytes, drift) = (stored.bytes, DriftItems::default());
-    let mut session = normalize(&String::from_utf8_lossy(bytes), &drift)
+    let session = normalize(&String::from_utf8_lossy(bytes), &drift)
         .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
-    without_impossible_end(&mut session, Some(stored.now), &drift);
+    let session = possible(session, bytes, Some(stored.now), &drift)?;
     Ok(Record { raw: bytes.to_vec(), session, drift: drift.into_inner(), alone: None })
 }
 

@@ -2,13 +2,14 @@
 //!
 //! In a folder, `client` makes the calls, `wire` splits the answers in the vendor's spelling, `normalize` decides
 //! what a record means, and `mod` implements the connector contract and describes the vendor's peculiarities. Folders
-//! do not use each other; shared code is in [`listing`] and [`envelope`]. Nothing here knows the database, or that a
+//! do not use each other; shared code is in [`listing`], [`envelope`] and [`message_list`]. Nothing here knows the database, or that a
 //! poll has a beginning and an end.
 
 mod envelope;
 mod konpro;
 mod konvo;
 mod listing;
+mod message_list;
 mod realtimekit;
 
 use crate::connector::{Credential, ProviderEntry};

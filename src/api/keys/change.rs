@@ -4,7 +4,6 @@
 //! keys makes none: a caller without authentication must not get one that lasts.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::api::access::key_ring::KeyRing;
 use crate::api::actions::request::ActionRequest;
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{AccessProblem, ActionProblem, ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
@@ -129,7 +129,7 @@ pub(crate) async fn create_key(
 )]
 pub(crate) async fn rotate_key(
     ForCaller(state): ForCaller,
-    Path(key_id): Path<String>,
+    Slug(key_id): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Response, ApiError> {
@@ -161,7 +161,7 @@ pub(crate) async fn rotate_key(
 )]
 pub(crate) async fn revoke_key(
     ForCaller(state): ForCaller,
-    Path(key_id): Path<String>,
+    Slug(key_id): Slug,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<KeyRevoked>, ApiError> {

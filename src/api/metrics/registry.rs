@@ -3,7 +3,6 @@
 //! They are generated from the registry, so the text matches what the values follow. The providers of a metric
 //! come from the configured sources.
 
-use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -11,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::etag::EntityTag;
 use crate::api::page::{List, Page};
+use crate::api::parameters::path::Slug;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{FindProblems, ReadProblems};
@@ -158,7 +158,7 @@ pub(crate) async fn list_metrics(
 )]
 pub(crate) async fn read_metric(
     ForCaller(state): ForCaller,
-    Path(metric_id): Path<String>,
+    Slug(metric_id): Slug,
     headers: HeaderMap,
     asked: Asked<NoParameters>,
 ) -> Result<Response, ApiError> {

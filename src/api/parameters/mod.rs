@@ -75,11 +75,8 @@ impl<T: IntoParams + DeserializeOwned> Asked<T> {
                     given.insert(name, format!("{before},{value}"));
                     continue;
                 }
-                faults.note(
-                    &name,
-                    "repeated_parameter",
-                    format!("`{name}` is given twice; give it once, with comma-separated values."),
-                );
+                let how = if takes_several(&name) { ", with comma-separated values" } else { "" };
+                faults.note(&name, "repeated_parameter", format!("`{name}` is given twice; give it once{how}."));
             }
         }
         let object = given.into_iter().map(|(name, value)| (name, serde_json::Value::String(value))).collect();

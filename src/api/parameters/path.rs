@@ -44,7 +44,7 @@ numbers! {
     RejectId("reject_id", "A reject_id is a whole number; /v1/sync/rejections lists them.");
 }
 
-/// The slug of a source.
+/// The slug of a source, or the name of something else. A text that cannot be read is the name of nothing.
 #[derive(Debug)]
 pub(crate) struct Slug(pub(crate) String);
 

@@ -187,6 +187,10 @@ impl Attempt<'_> {
             ArtifactAnswer::Content(page) if page.artifact.stream() != stream => {
                 Err(PullError::contract(stream.as_str(), "the connector returned another artifact"))
             }
+            ArtifactAnswer::Content(mut page) => {
+                page.leave_out_impossible_times(&request);
+                Ok(ArtifactAnswer::Content(page))
+            }
             answer => Ok(answer),
         }
     }

@@ -131,8 +131,10 @@ impl Work<'_> {
             may_be_large: true,
             now: part.last_fetched_at,
         };
-        let read = self.source.connector.read_artifact(task.stream, &part.body, request);
-        Ok(read.map_err(Trouble::Unreadable)?.filter(|page| page.artifact.stream() == task.stream))
+        let mut read =
+            self.source.connector.read_artifact(task.stream, &part.body, request).map_err(Trouble::Unreadable)?;
+        read.iter_mut().for_each(|page| page.leave_out_impossible_times(&request));
+        Ok(read.filter(|page| page.artifact.stream() == task.stream))
     }
 
     async fn participants(&self) -> Result<Making, Trouble> {

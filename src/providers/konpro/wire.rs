@@ -17,7 +17,7 @@ const SUCCESS: &str = "100";
 pub(super) struct SessionsAnswer {
     /// The records.
     pub(super) listing: Listing,
-    /// Token of the next page; `None` where it is absent, null or empty.
+    /// Token of the next page; `None` where it is absent, null, zero, false or empty.
     pub(super) next_token: Option<String>,
     /// Whether it is the list of active sessions, which contains only id, status and creation.
     pub(super) is_active_list: bool,
@@ -60,16 +60,17 @@ impl<'a> Envelope<'a> {
         if envelope::states_failure(&holder) {
             return None;
         }
-        let says_more = [&self.members, &holder].into_iter().any(envelope::says_more);
+        let paging = envelope::paging(&[&self.members, &holder]);
         let list = |name| holder.get(name).and_then(|raw| listing::list_or_null(answer, raw));
         let history = list("data").filter(|(_, null)| null.is_none() || !holder.contains_key("sessions"));
         let is_active_list = history.is_none();
         let (records, null) = history.or_else(|| list("sessions"))?;
         let drift = listing::drift_of(answer);
         let fields = Fields::of(holder, raw, &drift);
-        let total = listing::envelope_count(&fields, "total");
-        let next_token = fields.text("next_pagination_token");
-        let listing = Listing { total, says_more, null, ..Listing::of(answer, &records, drift) };
+        let total = listing::envelope_count(&fields, "total").max(paging.total);
+        let is_token = |text: &String| !matches!(text.as_str(), "0" | "false");
+        let next_token = fields.text("next_pagination_token").filter(is_token);
+        let listing = Listing { total, null, ..Listing::of(answer, paging, &records, drift) };
         Some(SessionsAnswer { listing, next_token, is_active_list })
     }
 

@@ -101,7 +101,8 @@ impl Connector for Konvo {
             Some(ListPosition::Second { first_ids }) => self.second_page(&range, &first_ids).await?,
         };
         let from = request.window.from.trunc_subsecs(3);
-        if let Some(meaning) = normalize::filter_meaning(&page, from) {
+        let to = range.to.is_some().then_some(request.window.to);
+        if let Some(meaning) = normalize::filter_meaning(&page, from, to) {
             page.facts.insert(FACT_FILTER_MEANING, meaning.to_owned());
         }
         Ok(page)

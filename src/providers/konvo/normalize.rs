@@ -5,21 +5,18 @@
 //! trail may hold anything and are read one by one.
 //! Pure functions; this module knows neither envelopes nor calls.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 use crate::connector::record::{DriftItems, Fields};
-use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole, TrailStep};
 use crate::model::page::{Page, Reject};
 use crate::model::person::PersonRef;
 use crate::model::session::{EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState};
 use crate::model::session_outcome::SessionOutcome;
 use crate::providers::konvo::watched;
-use crate::providers::listing::content_id;
+use crate::providers::message_list::MessageList;
 
 /// Longest accepted name of a channel, in characters; a longer one would not fit an index entry.
 const MAX_CHANNEL_CHARS: usize = 100;
@@ -61,6 +58,9 @@ const STATUS_FIELDS: [&str; 6] =
     ["completed", "completed_at", "last_message_date", "last_updated", "session_id", "unresolved"];
 const STATE_FIELDS: [&str; 4] = ["session_id", "sub_intent_type", "trail", "type"];
 const MESSAGE_FIELDS: [&str; 5] = ["created_at", "initiator_origin", "message", "message_id", "session_id"];
+
+/// Number of chats that prove what the list's filter compares.
+const PROVING_CHATS: usize = 3;
 
 /// Reads one record.
 pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> {
@@ -129,18 +129,25 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
     })
 }
 
-/// Returns what the list's time filter compares, where this page proves it. Only a filter on changes lists a chat
-/// created before `from` and changed since. If chats are listed that lie before `from` in both, the filter is
-/// ignored, and nothing is proven.
-pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>) -> Option<&'static str> {
+/// Returns what the list's time filter compares, where several chats of this page prove it: one stray chat proves
+/// nothing. Only a filter on changes lists chats created before `from` and changed since; only one on creation lists
+/// chats that changed after `to`. If chats are listed that lie before `from` in both, the filter is ignored.
+pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>, to: Option<DateTime<Utc>>) -> Option<&'static str> {
     let clearly_before = from - FILTER_MARGIN;
-    let older = page.records.iter().map(|record| &record.session).filter(|s| s.created_at < clearly_before);
-    let changed_since: Vec<bool> = older.map(|session| session.provider_updated_at >= Some(from)).collect();
-    (!changed_since.is_empty() && changed_since.iter().all(|changed| *changed)).then_some("updated")
+    let sessions = || page.records.iter().map(|record| &record.session);
+    let older = || sessions().filter(|session| session.created_at < clearly_before);
+    let changed_later =
+        |session: &&Session| to.is_some_and(|to| session.provider_updated_at > Some(to + FILTER_MARGIN));
+    if older().next().is_none() && sessions().filter(changed_later).count() >= PROVING_CHATS {
+        return Some("created");
+    }
+    let is_change =
+        older().count() >= PROVING_CHATS && older().all(|session| session.provider_updated_at >= Some(from));
+    is_change.then_some("updated")
 }
 
 fn person(fields: &Fields<'_>) -> Option<PersonRef> {
-    let named = |identity_kind, name| fields.text(name).map(|identity| PersonRef { identity_kind, identity });
+    let named = |identity_kind, name| fields.identity(name).map(|identity| PersonRef { identity_kind, identity });
     named("contact", "contact_id").or_else(|| named("external_user", "external_user_id"))
 }
 
@@ -187,30 +194,29 @@ fn extension(fields: &Fields<'_>, state: Option<&Fields<'_>>, trail: Option<&[Tr
     Extension { table: &EXTENSION, values }
 }
 
-/// Returns the messages in the provider's order; of two with the same id the later one counts. An element that is no
-/// object counts as a message of which nothing is known. `None` where the record holds no list of them.
+/// Returns the messages in the provider's order. An element that is no object counts as a message of which nothing is
+/// known. `None` where the record holds no list of them.
 fn messages(fields: &Fields<'_>, drift: &DriftItems) -> Option<Vec<Message>> {
-    let mut messages: Vec<Message> = Vec::new();
-    let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
-    for (position, raw) in (0_i32..).zip(fields.list("messages")?) {
-        let element = fields.element("messages", raw);
-        let message = element.map_or_else(|| unread(raw, position), |element| message(&element, position, drift));
-        if let Some(place) = places.get(&message.provider_message_id) {
-            drift.count("unreadable_value", "/messages/message_id", "duplicate");
-            messages[*place] = message;
-        } else {
-            places.insert(message.provider_message_id.clone(), messages.len());
-            messages.push(message);
-        }
+    let elements = fields.list("messages")?.into_iter().map(|raw| (raw, fields.element("messages", raw)));
+    let elements: Vec<_> = elements.collect();
+    let ids: Vec<String> = elements.iter().filter_map(|(_, element)| element.as_ref()?.text("message_id")).collect();
+    let mut list = MessageList::new("/messages/message_id", &ids.iter().map(String::as_str));
+    for (position, (raw, element)) in (0_i32..).zip(elements) {
+        let message = match element {
+            Some(element) => message(&element, position, &mut list, drift),
+            None => unread(raw, position, &mut list),
+        };
+        list.add(message, drift);
     }
+    let mut messages = list.into_messages();
     messages.sort_by_key(|message| message.position);
     Some(messages)
 }
 
 /// Returns the message of an element that is no object.
-fn unread(raw: &RawValue, position: i32) -> Message {
+fn unread(raw: &RawValue, position: i32, list: &mut MessageList) -> Message {
     Message {
-        provider_message_id: content_id(&[raw.get(), &position.to_string()]),
+        provider_message_id: list.derived_id(&[raw.get()]),
         position,
         sent_at: None,
         sender_role: SenderRole::Unknown,
@@ -222,19 +228,17 @@ fn unread(raw: &RawValue, position: i32) -> Message {
     }
 }
 
-fn message(element: &Fields<'_>, position: i32, drift: &DriftItems) -> Message {
+fn message(element: &Fields<'_>, position: i32, list: &mut MessageList, drift: &DriftItems) -> Message {
     element.expect(&MESSAGE_FIELDS);
     let sent_at = element.instant("created_at");
     let provider_origin = element.text("initiator_origin");
     // Not `text`, because a customer may write "null".
     let body = element.full_text("message");
-    let given = element.text("message_id").and_then(|text| ProviderRecordId::parse(&text).ok());
-    let provider_message_id = given.unwrap_or_else(|| {
-        drift.count("unreadable_value", "/messages/message_id", "missing");
-        let sent_at = sent_at.map(|at| at.to_rfc3339()).unwrap_or_default();
-        let origin = provider_origin.as_deref().unwrap_or_default();
-        content_id(&[origin, &sent_at, body.as_deref().unwrap_or_default(), &position.to_string()])
-    });
+    let at = sent_at.map(|at| at.to_rfc3339()).unwrap_or_default();
+    let content = [provider_origin.as_deref().unwrap_or_default(), &at, body.as_deref().unwrap_or_default()];
+    let given = element.text("message_id");
+    let id = list.id_of(given.as_deref(), &content, drift);
+    let provider_message_id = id.unwrap_or_else(|_| list.derived_id(&content));
     let sender_role = sender_role(provider_origin.as_deref());
     if sender_role == SenderRole::Unknown {
         element.unknown_value("initiator_origin", provider_origin.as_deref().unwrap_or_default());

@@ -16,6 +16,7 @@ pub(super) fn sessions(answer: &Answer) -> Option<Listing> {
     }
     let (records, null) = listing::list_or_null(answer, members.get("result")?)?;
     let drift = listing::drift_of(answer);
-    let total = listing::envelope_count(&Fields::open(&answer.body, &drift).ok()?, "count");
-    Some(Listing { total, says_more: envelope::says_more(&members), null, ..Listing::of(answer, &records, drift) })
+    let paging = envelope::paging(&[&members]);
+    let total = listing::envelope_count(&Fields::open(&answer.body, &drift).ok()?, "count").max(paging.total);
+    Some(Listing { total, null, ..Listing::of(answer, paging, &records, drift) })
 }

@@ -85,7 +85,7 @@ pub(super) fn read(
 const NO_PRESENCE: &str = "a report is fetched by presence";
 
 fn read_file(kind: FileKind, bytes: &[u8], request: &ArtifactRequest<'_>) -> Result<Option<ArtifactPage>, PullError> {
-    files::read(kind, bytes, request.session.started_at).map_err(|fault| PullError {
+    files::read(kind, bytes, request.session).map_err(|fault| PullError {
         kind: match fault {
             files::Fault::Broken(_) => PullErrorKind::FileCut,
             files::Fault::ErrorPage => PullErrorKind::ErrorPage,
@@ -116,7 +116,7 @@ pub(super) async fn participants(
     };
     let (next, past_end) = step.onward.into_cursors();
     let listing = step.answer.listing;
-    let (total, more, mut odd) = (listing.total, listing.more(), listing.drift.into_inner());
+    let (total, more, mut odd) = (listing.total, listing.more, listing.drift.into_inner());
     let (mut participants, mut rejects) = (Vec::new(), Vec::new());
     for raw in listing.records {
         let drift = DriftItems::default();

@@ -73,8 +73,8 @@ pub(super) fn participant(raw: &str, has_ended: bool, drift: &DriftItems) -> Res
     ];
     Ok(Participant {
         provider_participant_id,
-        provider_user_id: fields.text("user_id"),
-        custom_participant_id: fields.text("custom_participant_id"),
+        provider_user_id: fields.identity("user_id"),
+        custom_participant_id: fields.identity("custom_participant_id"),
         display_name: fields.text("display_name"),
         preset_name: fields.text("preset_name"),
         joined_at,

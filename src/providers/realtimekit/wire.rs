@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::connector::http::Answer;
 use crate::connector::record::{Fields, Members, lossy_text, members};
-use crate::providers::envelope;
+use crate::providers::envelope::{self, Paging};
 use crate::providers::listing::{self, Listing};
 
 /// A page of a list.
@@ -40,12 +40,12 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
     let (records, null) = listing::list_or_null(answer, list)?;
     let drift = listing::drift_of(answer);
     let is_object = |raw: &&&RawValue| raw.get().starts_with('{');
-    let paging = [&outer, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
-    let paging = paging.and_then(|raw| Fields::open(raw.get(), &drift).ok());
-    let number = |name| paging.as_ref().and_then(|paging| listing::envelope_count(paging, name));
+    let offsets = [&outer, &data].into_iter().find_map(|holder| holder.get("paging").filter(is_object));
+    let offsets = offsets.and_then(|raw| Fields::open(raw.get(), &drift).ok());
+    let number = |name| offsets.as_ref().and_then(|offsets| listing::envelope_count(offsets, name));
     let (total, start_offset, end_offset) = (number("total_count"), number("start_offset"), number("end_offset"));
-    let says_more = [&outer, &data].into_iter().any(envelope::says_more);
-    let listing = Listing { total, says_more, null, ..Listing::of(answer, &records, drift) };
+    let paging = envelope::paging(&[&outer, &data]);
+    let listing = Listing { total: total.max(paging.total), null, ..Listing::of(answer, paging, &records, drift) };
     Some(ListAnswer { listing, start_offset, end_offset })
 }
 
@@ -54,7 +54,7 @@ pub(super) fn list(answer: &Answer, name: &str) -> Option<ListAnswer> {
 pub(super) fn session(answer: &Answer) -> Option<Listing> {
     let data: &RawValue = members(&answer.body)?.get("data")?;
     let inner = members(data.get())?.get("session").copied().filter(|inner| inner.get().starts_with('{'));
-    Some(Listing::of(answer, &[inner.unwrap_or(data)], listing::drift_of(answer)))
+    Some(Listing::of(answer, Paging::default(), &[inner.unwrap_or(data)], listing::drift_of(answer)))
 }
 
 /// Returns the record of a report: `data.participant` or, in other versions of the API, `data` itself; `None` where

@@ -6,8 +6,9 @@
 //! refused. One line each.
 
 use crate::model::stream::Stream;
+use crate::query::catalog::Source;
 use crate::query::metrics::column::prelude::*;
-use crate::query::metrics::requires::Requires;
+use crate::query::metrics::requires::{Applicability, Requires};
 
 /// The entity that a dimension belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,7 @@ dimensions! {
     /// Slug of the source.
     Source = "source", Source, None, Requires::Nothing;
     /// Way of contact.
-    Channel = "channel", Session, Some(CHANNEL), Requires::Nothing;
+    Channel = "channel", Session, Some(CHANNEL), Requires::Chats;
     /// Outcome of the session.
     Outcome = "outcome", Session, Some(OUTCOME), Requires::Nothing;
     /// Avatar, chat, meeting or livestream.
@@ -146,6 +147,15 @@ impl Dimension {
     /// Returns the dimension of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dimension| dimension.as_str() == text)
+    }
+
+    /// Returns whether a source can have one of these values; without any, whether it can have a value at all.
+    pub(super) fn can_have(self, source: &Source, values: &[String]) -> bool {
+        match self {
+            Self::Outcome => source.can_hold(&[], values),
+            Self::SessionKind => source.can_hold(values, &[]),
+            other => other.requires().of(source) != Applicability::NotApplicable,
+        }
     }
 
     /// Returns whether a session can have several values of it, so that a total is not the sum of its groups.

@@ -6,7 +6,6 @@
 
 use crate::query::catalog::{Source, SourceFilter};
 use crate::query::metrics::dimension::{Dimension, Level};
-use crate::query::metrics::requires::Applicability;
 
 /// Filter of sessions. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,11 +90,8 @@ impl MetricFilter {
     /// Returns whether a source can have sessions that fulfil all conditions.
     pub fn can_be_met_by(&self, source: &Source) -> bool {
         self.conditions.iter().all(|Condition { field, test }| match (field, test) {
-            (Dimension::Outcome, Test::In(outcomes)) => source.can_hold(&[], outcomes),
-            (Dimension::SessionKind, Test::In(kinds)) => source.can_hold(kinds, &[]),
-            (field, Test::In(_) | Test::IsNotNull | Test::Contains(_) | Test::StartsWith(_)) => {
-                field.requires().of(source) != Applicability::NotApplicable
-            }
+            (field, Test::In(names)) => field.can_have(source, names),
+            (field, Test::IsNotNull | Test::Contains(_) | Test::StartsWith(_)) => field.can_have(source, &[]),
             (_, Test::NotIn(_) | Test::IsNull) => true,
         })
     }

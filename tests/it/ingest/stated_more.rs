@@ -11,6 +11,7 @@ over_all_providers!(
     a_list_that_goes_on_does_not_end_with_an_empty_page,
     a_list_that_goes_on_does_not_end_with_a_refusal,
     a_list_that_goes_on_does_not_end_with_a_repeated_page,
+    a_list_goes_on_in_other_words,
     a_list_that_says_nothing_of_more_may_end_so,
 );
 
@@ -73,9 +74,25 @@ async fn a_list_that_goes_on_does_not_end_with_a_repeated_page(platform: Platfor
     proves_nothing(platform, Later::FirstPage, "keeps repeating a page").await;
 }
 
+/// Other words for more: a last page, a link, a number of pages or of records.
+async fn a_list_goes_on_in_other_words(platform: Platform) {
+    let flags = [
+        r#""isLast":false,"#,
+        r#""links":{"self":"/a?page=1","next":"/a?page=2"},"#,
+        r#""paging":{"cursor":"ab:0"},"#,
+        r#""meta":{"page":1,"total_pages":2},"#,
+        r#""meta":{"page":1,"total":31},"#,
+    ];
+    for flag in flags {
+        let (result, detail) = verdict(platform, flag, Later::FirstPage).await;
+        assert!(result == "incomplete" && detail.contains("keeps repeating a page"), "{flag}: {result}, {detail}");
+    }
+}
+
 async fn a_list_that_says_nothing_of_more_may_end_so(platform: Platform) {
     for later in [Later::Empty, Later::Refused, Later::FirstPage] {
-        let (result, detail) = verdict(platform, r#""has_more":false,"#, later).await;
+        let ended = r#""has_more":false,"links":{"next":null},"is_last":true,"total_pages":1,"next_cursor":"","#;
+        let (result, detail) = verdict(platform, ended, later).await;
         assert_eq!(result, "complete", "{later:?}: {detail}");
     }
 }

@@ -68,6 +68,19 @@ async fn bad_records_are_rejects_and_the_others_survive() {
 }
 
 #[tokio::test]
+async fn a_placeholder_is_no_id_of_a_record() {
+    for provider in ["konpro", "konvo", "realtimekit"] {
+        let id = id_field(provider);
+        let of = |given: &str| format!(r#"{{"{id}":{given},"created_at":"2026-03-01T00:00:00Z"}}"#);
+        let records =
+            [r#""undefined""#, r#""[object Object]""#, r#""NaN""#, r#""a\ud800""#, r#""a\udfff""#, r#""x""#].map(of);
+        let page = page_of(provider, &records.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        assert_eq!((page.records.len(), page.rejects.len()), (1, 5), "{provider}");
+        assert!(page.rejects.iter().all(|reject| reject.reason_code == "unusable_id"), "{provider}");
+    }
+}
+
+#[tokio::test]
 async fn wild_values_in_a_konpro_record() {
     let records = [
         r#"{"session_id":"text","created_at":"1772460000","duration":"612","status":"CONNECTED","avatar_id":"a\u0000b"}"#,

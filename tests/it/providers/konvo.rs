@@ -27,8 +27,9 @@ async fn paged_server(base: usize) -> Server {
     .await
 }
 
-async fn one_page(body: &'static str) -> Page {
-    let server = Server::start(move |_| json(body)).await;
+async fn one_page(body: impl Into<String>) -> Page {
+    let body = body.into();
+    let server = Server::start(move |_| json(body.clone())).await;
     first_page(&*connect("konvo", &server.url)).await.unwrap()
 }
 
@@ -153,10 +154,21 @@ async fn unknown_values_are_kept_and_counted() {
 
 #[tokio::test]
 async fn the_filters_meaning_is_learnt_from_a_late_change() {
-    let server = Server::start(|_| json(sample!("late-completion"))).await;
-    let connector = connect("konvo", &server.url);
     // Created on 25 February, completed on 4 March.
+    let mut list: serde_json::Value = serde_json::from_str(sample!("late-completion")).unwrap();
+    let alone = list.to_string();
+    let late = list["result"][0].clone();
+    for id in ["second", "third"] {
+        let mut another = late.clone();
+        another["id"] = id.into();
+        list["result"].as_array_mut().unwrap().push(another);
+    }
     let after_creation = Window { from: at("2026-03-01T00:00:00Z"), to: at("2026-04-01T00:00:00Z") };
+    let one = Server::start(move |_| json(alone.clone())).await;
+    let stray = fetch_at(&*connect("konvo", &one.url), &after_creation, None, NOW).await.unwrap();
+    assert!(stray.facts.is_empty(), "one chat may be a stray");
+    let server = Server::start(move |_| json(list.to_string())).await;
+    let connector = connect("konvo", &server.url);
     let page = fetch_at(&*connector, &after_creation, None, NOW).await.unwrap();
     assert_eq!(page.facts[FACT_FILTER_MEANING], "updated");
     let session = &page.records[0].session;
@@ -166,6 +178,10 @@ async fn the_filters_meaning_is_learnt_from_a_late_change() {
     for window in [window(), after_change] {
         assert!(fetch_at(&*connector, &window, None, NOW).await.unwrap().facts.is_empty());
     }
+    // A past window with chats that changed after it: the filter compares their creation.
+    let of_creation = Window { from: at("2026-02-25T00:00:00Z"), to: at("2026-02-26T00:00:00Z") };
+    let page = fetch_at(&*connector, &of_creation, None, NOW).await.unwrap();
+    assert_eq!(page.facts[FACT_FILTER_MEANING], "created");
 }
 
 #[tokio::test]
@@ -225,6 +241,42 @@ async fn messages_may_hold_anything() {
     assert_eq!(trail[0].step, r#"{"skill_type":"FAQ","n":1e400,"t":"\ud800"}"#);
     let again = one_page(BODY).await;
     assert_eq!(again.records[0].session.messages, session.messages.clone(), "ids are made the same way each time");
+}
+
+#[tokio::test]
+async fn messages_without_usable_ids_are_as_many_as_there_are() {
+    let said = |id: &str, text: &str| {
+        format!(
+            r#"{{"message_id":{id},"initiator_origin":"RECIPIENT","message":"{text}","created_at":"2026-03-01T10:00:00Z"}}"#
+        )
+    };
+    for id in
+        [r#""undefined""#, r#""None""#, r#""[object Object]""#, r#""-""#, "0", "-1", r#""\ud800""#, r#""""#, "null"]
+    {
+        let messages = [said(id, "one"), said(id, "two"), said(id, "two")].join(",");
+        let page = one_page(format!(
+            r#"{{"count":1,"result":[{{"id":"c1","created_at":"2026-03-01T10:00:00Z","messages":[{messages}]}}]}}"#
+        ))
+        .await;
+        let messages = page.records[0].session.messages.as_ref().unwrap();
+        assert_eq!(
+            messages.iter().map(|m| m.body.as_deref().unwrap()).collect::<Vec<_>>(),
+            ["one", "two", "two"],
+            "{id}"
+        );
+        let ids: std::collections::HashSet<_> = messages.iter().map(|m| m.provider_message_id.as_str()).collect();
+        assert_eq!(ids.len(), 3, "{id}");
+    }
+    // each side numbers its own messages; one of them is edited
+    let numbered = r#"{"count":1,"result":[{"id":"c1","created_at":"2026-03-01T10:00:00Z","messages":[
+        {"message_id":1,"initiator_origin":"RECIPIENT","message":"helo","created_at":"2026-03-01T10:00:00Z"},
+        {"message_id":1,"initiator_origin":"AI","message":"Hi.","created_at":"2026-03-01T10:00:05Z"},
+        {"message_id":1,"initiator_origin":"RECIPIENT","message":"hello","created_at":"2026-03-01T10:00:00Z"}]}]}"#;
+    let page = one_page(numbered).await;
+    let messages = page.records[0].session.messages.as_ref().unwrap();
+    let mut bodies: Vec<_> = messages.iter().map(|m| m.body.as_deref().unwrap()).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, ["Hi.", "hello"]);
 }
 
 #[tokio::test]

@@ -127,8 +127,21 @@ async fn f62_utf_16_is_read_by_its_byte_order_mark() {
     // half of a pair
     let page = page([&little[..], &[0x3d, 0xd8, b'2', 0, b',', 0, b'b', 0, b',', 0, b'\n', 0]].concat()).await;
     assert_eq!(bodies(&page), [Some("caf\u{e9} \u{1f44b}"), Some("b")]);
-    assert_eq!(messages(&page)[1].provider_message_id.as_str(), "\u{fffd}2");
+    // an id that lost a character may be that of several messages
+    assert!(messages(&page)[1].provider_message_id.as_str().starts_with("sha256:"));
     assert_eq!(odd(&page, "replaced_text", "", ""), 1);
+}
+
+#[tokio::test]
+async fn rows_of_separators_are_no_messages() {
+    for separator in [",", ";", "\t"] {
+        let row = |cells: [&str; 4]| cells.join(separator) + "\n";
+        let (head, empty, quoted) = (["id", "participantId", "payload", "createdAt"], [""; 4], ["\"\""; 4]);
+        let said = |id| [id, "p", "hi", "2026-03-02T14:00:01Z"];
+        let file = [row(head), row(said("m1")), row(empty), row(said("m2")), row(quoted), row(empty)].concat();
+        let page = page(file).await;
+        assert_eq!((bodies(&page), page.rejects.len()), (vec![Some("hi"); 2], 0), "{separator:?}");
+    }
 }
 
 #[tokio::test]

@@ -108,8 +108,16 @@ pub(super) fn top(
     let count = said.count.as_ref().and_then(|said| said.text.parse::<usize>().ok());
     let count = count.filter(|count| (1..=MAX_TOP).contains(count));
     if count.is_none() {
-        let at = said.count.as_ref().map_or(&said.at, |count| &count.at);
-        faults.note(at, "invalid_count", format!("The number of groups must be a whole number from 1 to {MAX_TOP}."));
+        let (at, detail) = match &said.count {
+            Some(count) => (&count.at, format!("The number of groups must be a whole number from 1 to {MAX_TOP}.")),
+            None => (
+                &said.at,
+                format!(
+                    "`top` must say how many groups are shown, from 1 to {MAX_TOP}; the other settings of `top` need it."
+                ),
+            ),
+        };
+        faults.note(at, "invalid_count", detail);
     }
     let dimension = match &said.dimension {
         None if dimensions.len() == 1 => dimensions.first().copied(),

@@ -3,20 +3,16 @@
 //! Columns are found by name, in any order. A message without an id gets one derived from its content, so that
 //! reading the same file twice gives the same messages.
 
-mod ids;
-
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
 use crate::connector::record::{DriftItems, decimal, lossy_text, members};
 use crate::model::field::{FieldPresence, WatchedField};
-use crate::model::id::ProviderRecordId;
 use crate::model::message::{Message, SenderRole};
 use crate::model::page::Reject;
 use crate::model::time;
-use crate::providers::realtimekit::files::chat::ids::{Ids, id_of_another, is_another};
+use crate::providers::message_list::MessageList;
 use crate::providers::realtimekit::files::rows::{Fault, Rows, json_list, reject};
 use crate::providers::realtimekit::files::table;
 
@@ -50,36 +46,21 @@ static WATCHED: [WatchedField; 4] = [
 /// Reads the file; returns its messages, and the fields that any of them has.
 pub(super) fn messages(text: &str, drift: &DriftItems) -> Result<(Rows<Message>, FieldPresence), Fault> {
     let rows = if text.trim_start().starts_with(['[', '{']) { json(text, drift)? } else { separated(text, drift)? };
-    let (mut good, mut rejects): (Vec<Message>, Vec<Reject>) = (Vec::new(), Vec::new());
-    let mut places: HashMap<ProviderRecordId, usize> = HashMap::new();
-    let mut ids = Ids::of(&rows.iter().flatten().filter_map(|cells| cells.said("id")));
+    let mut list = MessageList::new("/id", &rows.iter().flatten().filter_map(|cells| cells.said("id")));
+    let mut rejects: Vec<Reject> = Vec::new();
     for (position, row) in rows.into_iter().enumerate() {
         let position = i32::try_from(position).unwrap_or(i32::MAX);
-        let mut message = match row.and_then(|cells| message(&cells, position, &mut ids, drift)) {
-            Ok(message) => message,
-            Err(reject) => {
-                rejects.push(reject);
-                continue;
-            }
-        };
-        let earlier = places.get(&message.provider_message_id).and_then(|place| good.get(*place));
-        if earlier.is_some_and(|earlier| is_another(earlier, &message)) {
-            drift.count("unreadable_value", "/id", "reused");
-            message.provider_message_id = id_of_another(&message);
-        }
-        let place = *places.entry(message.provider_message_id.clone()).or_insert(good.len());
-        if let Some(earlier) = good.get_mut(place) {
-            // The later one is the edited one.
-            drift.count("unreadable_value", "/id", "duplicate");
-            *earlier = message;
-        } else {
-            good.push(message);
+        match row.and_then(|cells| message(&cells, position, &mut list, drift)) {
+            Ok(message) => list.add(message, drift),
+            Err(reject) => rejects.push(reject),
         }
     }
+    let has_ids = list.has_ids;
+    let good = list.into_messages();
     let any = |has: fn(&Message) -> bool| (!good.is_empty()).then(|| good.iter().any(has));
     let found = [
         any(|message| message.sent_at.is_some()),
-        (!good.is_empty()).then_some(ids.has_any),
+        (!good.is_empty()).then_some(has_ids),
         any(|message| message.provider_participant_id.is_some()),
         any(|message| message.payload_type.is_some()),
     ];
@@ -189,19 +170,16 @@ fn value(json: &str, name: &str, drift: &DriftItems) -> Option<String> {
     Some(text)
 }
 
-fn message(cells: &Cells<'_>, position: i32, ids: &mut Ids, drift: &DriftItems) -> Result<Message, Reject> {
+fn message(cells: &Cells<'_>, position: i32, list: &mut MessageList, drift: &DriftItems) -> Result<Message, Reject> {
     let text = |name: &str| cells.get(name).map(str::to_owned);
     let said = |name: &str| cells.said(name).map(str::to_owned);
     let payload_type = said("payloadtype");
     let payload = text("payload");
-    let provider_message_id = if let Some(id) = cells.said("id").filter(|id| ids.is_id(id)) {
-        ids.has_any = true;
-        ProviderRecordId::parse(id).map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?
-    } else {
-        drift.count("unreadable_value", "/id", "missing");
-        let parts = [text("participantid"), text("createdat"), payload_type.clone(), payload.clone()];
-        ids.derived(&parts.map(Option::unwrap_or_default))
-    };
+    let content =
+        ["participantid", "createdat", "payloadtype", "payload"].map(|name| cells.get(name).unwrap_or_default());
+    let provider_message_id = list
+        .id_of(cells.said("id"), &content, drift)
+        .map_err(|error| reject(cells.raw, "unusable_id", "/id", &error.to_string()))?;
     let sent_at = said("createdat").and_then(|time| instant(&time, drift));
     Ok(Message {
         provider_message_id,

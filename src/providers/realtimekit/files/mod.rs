@@ -14,19 +14,18 @@ mod summary;
 mod table;
 mod transcript;
 
-use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
 
 pub(super) use crate::providers::realtimekit::files::rows::Fault;
 
 use crate::connector::json_repair;
 use crate::connector::record::DriftItems;
-use crate::model::artifact::{Artifact, ArtifactPage};
+use crate::model::artifact::{Artifact, ArtifactPage, SessionRef};
 use crate::model::field::FieldPresence;
 use crate::providers::realtimekit::client::FileKind;
 
-/// Reads a file of a session that began at `started_at`. `None`: the file is empty, which differs from an empty list.
-pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> Result<Option<ArtifactPage>, Fault> {
+/// Reads a file of `session`. `None`: the file is empty, which differs from an empty list.
+pub(super) fn read(kind: FileKind, bytes: &[u8], session: &SessionRef) -> Result<Option<ArtifactPage>, Fault> {
     let drift = DriftItems::default();
     let mut text = encoding::text(bytes, kind != FileKind::Summary, &drift)?;
     if text.trim().is_empty() {
@@ -51,7 +50,7 @@ pub(super) fn read(kind: FileKind, bytes: &[u8], started_at: DateTime<Utc>) -> R
             (Artifact::Chat(rows.good), rows.rejects, fields)
         }
         FileKind::Transcript => {
-            let (transcript, rejects) = transcript::transcript(&text, started_at, &drift)?;
+            let (transcript, rejects) = transcript::transcript(&text, (session.started_at, session.ended_at), &drift)?;
             let fields = transcript::presence(&transcript);
             (Artifact::Transcript(transcript), rejects, fields)
         }

@@ -4,12 +4,13 @@
 //! spellings of nothing.
 
 use crate::connector::record::{elements, lossy_text, members};
+use crate::model::id::ProviderRecordId;
 use crate::model::transcript::{Summary, SummaryFormat};
 use crate::providers::realtimekit::files::error_page::has_markup;
 use crate::providers::realtimekit::files::rows::{Fault, states_error};
 
-/// Spellings of no value.
-const NOTHING: [&str; 3] = ["null", "undefined", "[]"];
+/// Values that are no summary, beside the placeholders for an id.
+const NOTHING: [&str; 5] = ["", "[]", "{}", "false", "0"];
 
 /// Reads the summary. `None`: the file holds no text.
 pub(super) fn summary(text: String) -> Result<Option<Summary>, Fault> {
@@ -21,7 +22,11 @@ pub(super) fn summary(text: String) -> Result<Option<Summary>, Fault> {
     } else {
         lossy_text(text.trim()).map_or(Some(text), |(text, _)| Some(text))
     };
-    let body = body.filter(|body| !body.trim().is_empty() && !NOTHING.contains(&body.trim()));
+    let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}');
+    let body = body.filter(|body| {
+        let text = body.trim_matches(is_blank);
+        !NOTHING.contains(&text) && !ProviderRecordId::is_placeholder(text)
+    });
     let format = |body: &str| if is_markdown(body) { SummaryFormat::Markdown } else { SummaryFormat::Text };
     Ok(body.map(|body| Summary { format: format(&body), body }))
 }

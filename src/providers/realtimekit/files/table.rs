@@ -108,6 +108,10 @@ impl<'a> Reader<'a, '_> {
         let (mut rows, mut at) = (Vec::new(), 0);
         while let Some(start) = record::next_line(self.text, at) {
             match record::read(self.text, start, self.separation) {
+                // spreadsheets end a table with rows of separators
+                Ok(Record { cells, end }) if self.fits(&cells) && cells.iter().all(|cell| cell.trim().is_empty()) => {
+                    at = end;
+                }
                 Ok(Record { cells, end }) if self.fits(&cells) => {
                     if let Some(next) = self.swallowed_row(start, end) {
                         let begins = record::lines_after(self.text, start).take_while(|line| *line < next);

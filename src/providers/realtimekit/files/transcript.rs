@@ -20,13 +20,13 @@ use crate::providers::realtimekit::files::table;
 use crate::providers::realtimekit::files::transcript::clock::Times;
 use crate::providers::realtimekit::files::transcript::table_form::{Columns, PLAIN_COLUMNS, first_field};
 
-/// Reads the file of a session that began at `started_at`.
+/// Reads the file of a session with this start and end.
 pub(super) fn transcript(
     text: &str,
-    started_at: DateTime<Utc>,
+    (started_at, ended_at): (DateTime<Utc>, Option<DateTime<Utc>>),
     drift: &DriftItems,
 ) -> Result<(Transcript, Vec<Reject>), Fault> {
-    let times = Times::of(started_at);
+    let times = Times::of(started_at, ended_at);
     let mut language_code = None;
     let (format, mut rows) = if text.trim_start().starts_with(['[', '{']) {
         (TranscriptFormat::Json, json(text, &times, drift)?)

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::dimension::Dimension;
-use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::run::Contribution;
 
 /// The value of a dimension in a group. Missing values sort after named ones, and the rest group sorts last.
@@ -122,11 +121,10 @@ impl<'a> Grouping<'a> {
         self.dimensions.iter().zip(group).all(|(dimension, member)| match dimension {
             Dimension::Provider => self.is_member(*dimension, member, &source.provider),
             Dimension::Source => self.is_member(*dimension, member, &source.source),
-            Dimension::Outcome => match member {
-                Member::Named(outcome) => source.can_hold(&[], std::slice::from_ref(outcome)),
-                Member::Nothing | Member::Other => true,
+            other => match member {
+                Member::Named(name) => other.can_have(source, std::slice::from_ref(name)),
+                Member::Nothing | Member::Other => self.holds_nothing(member) || other.can_have(source, &[]),
             },
-            other => self.holds_nothing(member) || other.requires().of(source) != Applicability::NotApplicable,
         })
     }
 

@@ -8,6 +8,9 @@ use crate::model::speaker;
 /// Separators of begin and end: the standard's, and those of careless writers.
 const ARROWS: [&str; 4] = ["-->", "--&gt;", "\u{2192}", " -> "];
 
+/// Settings that may follow the times: those of `WebVTT`, and the coordinates of `SubRip`.
+const SETTINGS: [&str; 10] = ["vertical", "line", "position", "size", "align", "region", "X1", "X2", "Y1", "Y2"];
+
 /// Known tags.
 const TAGS: [&str; 9] = ["b", "i", "u", "c", "v", "ruby", "rt", "lang", "font"];
 
@@ -70,6 +73,20 @@ pub(super) fn times(line: &str) -> Option<Times> {
     Some((read(start)?, if let Some(end) = end { Some(end?) } else { None }))
 }
 
+/// Returns the text that some writers put behind the times of a cue, on the same line.
+pub(super) fn text_beside_times(line: &str) -> Option<&str> {
+    let rest = ARROWS.iter().find_map(|arrow| line.split_once(arrow))?.1.trim_start();
+    let (end, mut rest) = rest.split_once(char::is_whitespace)?;
+    millis(end)?;
+    let is_setting = |word: &str| word.split_once(':').is_some_and(|(name, _)| SETTINGS.contains(&name));
+    while let Some((_, more)) = rest.trim_start().split_once(char::is_whitespace).filter(|(word, _)| is_setting(word)) {
+        rest = more;
+    }
+    // an unknown setting is one word
+    let is_text = |word: &str| !word.contains(':') && word.contains(char::is_alphabetic);
+    rest.split_whitespace().any(is_text).then(|| rest.trim())
+}
+
 /// Parses seconds alone, `3.5`. A comma in them may separate thousands.
 fn seconds(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.')?;
@@ -110,7 +127,7 @@ pub(super) fn voices(text: &str, is_vtt: bool) -> Vec<(Option<String>, String)> 
     let clean = |text: &str| decoded(undressed(text).trim(), is_vtt);
     let starts: Vec<usize> =
         text.match_indices("<v").map(|(at, _)| at).filter(|at| voice(&text[*at..]).is_some()).collect();
-    let Some(first) = starts.first() else { return vec![(None, speaker::with_plain_mark(&clean(text)))] };
+    let Some(first) = starts.first() else { return named_lines(&clean(text)) };
     let mut said = vec![(None, clean(&text[..*first]))];
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(text.len());
@@ -120,6 +137,23 @@ pub(super) fn voices(text: &str, is_vtt: bool) -> Vec<(Option<String>, String)> 
         }
     }
     said
+}
+
+/// Splits a cue in which several lines begin with a name: each is the utterance of another speaker.
+fn named_lines(text: &str) -> Vec<(Option<String>, String)> {
+    let bare = |line: &'_ str| line.trim().trim_start_matches(['-', '\u{2013}']).trim_start().to_owned();
+    let lines: Vec<String> = text.lines().map(bare).collect();
+    let mut said = vec![text.to_owned()];
+    if lines.iter().filter(|line| speaker::may_begin_with_name(line)).count() > 1 {
+        said.clear();
+        for line in lines {
+            match said.last_mut().filter(|_| !speaker::may_begin_with_name(&line)) {
+                Some(last) => last.extend(["\n", &line]),
+                None => said.push(line),
+            }
+        }
+    }
+    said.iter().map(|text| (None, speaker::with_plain_mark(text))).collect()
 }
 
 /// Returns the name in a voice tag at the beginning of a text, and the rest: `<v.loud Ann>`.

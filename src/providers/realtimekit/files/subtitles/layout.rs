@@ -127,7 +127,7 @@ impl<'a> Layout<'a> {
         let Some(last) = self.lines.len().checked_sub(1).filter(|_| !ends_line) else { return false };
         let Some(cue) = self.cues.last() else { return self.text(self.head, self.lines.len()).next().is_some() };
         if self.text(cue.times + 1, self.lines.len()).next().is_none() {
-            return true;
+            return cue::text_beside_times(self.lines[cue.times]).is_none();
         }
         // the beginning of a name, a number or times
         let first = self.cues.first().filter(|cue| cue.begin < cue.times).map(|cue| self.lines[cue.begin]);
@@ -149,7 +149,10 @@ impl<'a> Layout<'a> {
             blocks.push(Block::Cue {
                 times: self.lines[cue.times],
                 lines: &self.lines[cue.begin..end],
-                text: self.text(cue.times + 1, end).collect(),
+                text: cue::text_beside_times(self.lines[cue.times])
+                    .into_iter()
+                    .chain(self.text(cue.times + 1, end))
+                    .collect(),
             });
         }
         blocks.extend(self.dangling().map(|line| Block::Stray(&self.lines[line..])));

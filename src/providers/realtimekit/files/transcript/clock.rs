@@ -14,6 +14,9 @@ use crate::model::transcript::TranscriptSegment;
 /// A week. Smaller numbers are offsets; as seconds since the epoch they would denote times before 2000.
 const LARGEST_OFFSET_MS: i64 = 7 * 24 * 3_600_000;
 
+/// Time after the end of a session within which it may still be transcribed.
+const AFTER_END: TimeDelta = TimeDelta::hours(1);
+
 /// The time of an utterance, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
@@ -25,23 +28,27 @@ pub(super) struct Moment {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
     started_at: DateTime<Utc>,
+    /// Beyond this, fractions are not of seconds.
+    longest_ms: i64,
     /// Milliseconds in a unit of the file's numbers.
     unit_ms: i64,
 }
 
 impl Times {
     /// Creates the clock of a session, by which numbers are milliseconds.
-    pub(super) fn of(started_at: DateTime<Utc>) -> Self {
-        Self { started_at, unit_ms: 1 }
+    pub(super) fn of(started_at: DateTime<Utc>, ended_at: Option<DateTime<Utc>>) -> Self {
+        let longest_ms = ended_at.map(|ended_at| (ended_at - started_at + AFTER_END).num_milliseconds());
+        let longest_ms = longest_ms.filter(|ms| *ms > 0).unwrap_or(LARGEST_OFFSET_MS).min(LARGEST_OFFSET_MS);
+        Self { started_at, longest_ms, unit_ms: 1 }
     }
 
     /// Returns the clock for a file with these times. Fractions are of seconds, unless a number would then lie beyond
-    /// the largest offset.
+    /// the end of the session.
     pub(super) fn for_file<'t>(self, times: impl Iterator<Item = &'t str>) -> Self {
         let largest = Decimal::from(LARGEST_OFFSET_MS);
         let offsets: Vec<Decimal> = times.filter_map(decimal).filter(|number| *number < largest).collect();
         let are_seconds = offsets.iter().any(|number| !number.is_integer())
-            && offsets.iter().all(|number| *number < largest / Decimal::ONE_THOUSAND);
+            && offsets.iter().all(|number| *number < Decimal::from(self.longest_ms) / Decimal::ONE_THOUSAND);
         if are_seconds { self.in_seconds() } else { self }
     }
 
