@@ -385,6 +385,9 @@ create table ingest.streams (
   last_error_detail    text,
   last_error_at        core.instant,
   registered_at        core.instant not null default now(), -- the lag of an unpolled stream counts from here
+  -- Seconds by which clocks were ahead of the database's at the last poll; negative: behind. Null: not known.
+  provider_skew_seconds int,                      -- by the Date header
+  poller_skew_seconds  int,
   primary key (source_id, stream)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 

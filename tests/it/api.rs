@@ -12,6 +12,7 @@ mod departures;
 mod etag;
 mod formats;
 mod freshness;
+mod clock_faults;
 mod health_faults;
 mod health_pollers;
 mod hooks;

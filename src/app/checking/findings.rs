@@ -4,10 +4,8 @@ use chrono_tz::Tz;
 
 use crate::connector::CheckReport;
 use crate::connector::error::PullError;
+use crate::query::pollers::clocks::is_off;
 use crate::query::zones::ZoneNames;
-
-/// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
-const SKEW_BORNE_SECONDS: i64 = 30;
 
 /// Returns whether the database has the zone of the service, and what was found of all zones.
 pub(super) fn of_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
@@ -39,7 +37,7 @@ pub(super) fn of_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
 pub(super) fn of_source(report: &CheckReport) -> (bool, String) {
     let mut parts = vec!["the credential is accepted".to_owned()];
     parts.extend(report.findings.iter().map(|(name, value)| format!("{name} {value}")));
-    let is_well = report.clock_skew_seconds.is_none_or(|skew| skew.abs() <= SKEW_BORNE_SECONDS);
+    let is_well = !report.clock_skew_seconds.is_some_and(is_off);
     parts.push(match report.clock_skew_seconds {
         None => "no Date header: completeness is recorded by the database's clock".to_owned(),
         Some(skew) if is_well => format!("clocks differ by {skew} s"),
