@@ -57,6 +57,14 @@ create table ingest.view_versions (
   replaced_at core.instant not null default now()
 );
 
+-- Each object of these schemas as Postgres described it after the migration that made or changed it last: `check` finds
+-- what was altered since. Empty on Citus.
+create table ingest.schema_objects (
+  object_name  text primary key,      -- kind and name
+  definition   text not null,
+  server_major int not null           -- version of Postgres; another one may write a definition differently
+);
+
 -- Roles belong to the whole server, and the service's user may lack the right to create them. Then the migration
 -- succeeds without them, and an administrator creates them as docs/analysts.md says.
 do $$

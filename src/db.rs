@@ -15,6 +15,7 @@ pub use self::departures::Departures;
 pub use self::engine::Engine;
 pub use self::error::MigrationError;
 pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations, schema_version};
+pub use self::schema_objects::{SchemaAlterations, schema_alterations};
 pub use self::trouble::{DatabaseTrouble, WriteState};
 pub use self::views::{VIEWS, View};
 
@@ -24,6 +25,7 @@ mod engine;
 mod error;
 mod lock;
 mod migration;
+mod schema_objects;
 mod trouble;
 mod views;
 

@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use crate::connector::CheckReport;
 use crate::connector::error::PullError;
+use crate::db::SchemaAlterations;
 use crate::query::pollers::clocks::is_off;
 use crate::query::zones::ZoneNames;
 
@@ -31,6 +32,30 @@ pub(super) fn of_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
         findings.push(format!("queries in {} are refused: {REMEDY}", shown(&missing)));
     }
     (true, findings.join("; "))
+}
+
+/// Most alterations of the schema that are named.
+const NAMED: usize = 8;
+
+/// Returns whether the schema is as the migrations left it, and what was found of it.
+pub(super) fn of_schema(alterations: &SchemaAlterations) -> (bool, String) {
+    let SchemaAlterations { recorded_count, foreign_count, found } = alterations;
+    if found.is_empty() {
+        let objects = format!("its {recorded_count} objects are as the migrations left them");
+        let of_names = format!(
+            "; {foreign_count} were recorded by another version of Postgres, and only looked for by name: \
+             `tributary migrate` records them as they are now"
+        );
+        return (true, if *foreign_count == 0 { objects } else { objects + &of_names });
+    }
+    let mut named = found.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if found.len() > NAMED {
+        named = format!("{named}, and {} more", found.len() - NAMED);
+    }
+    let remedy = "undo that by ingest.schema_objects, which has each definition, or restore a backup; \
+                  `delete from ingest.view_versions` and then `tributary migrate` make views, and the functions of \
+                  analytics, again";
+    (false, format!("it was altered after its migration: {named}: {remedy}"))
 }
 
 /// Returns whether a source that answered is well, and what was found.
