@@ -30,6 +30,7 @@ mod outages;
 mod participants;
 mod people;
 mod problems;
+mod process_faults;
 pub(crate) mod rate_cards;
 mod readyz;
 mod scopes;

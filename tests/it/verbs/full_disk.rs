@@ -16,7 +16,7 @@ use tributary_simulator::quirks::Quirks;
 
 use crate::harness::poller_process::serve_embedded;
 use crate::harness::processes::{EVERY_SECOND, Providers};
-use crate::harness::serving::client;
+use crate::harness::serving::{client, free_port};
 
 /// A cluster and its write-ahead log need half of it.
 const SIZE: &str = "size=160m";
@@ -100,7 +100,7 @@ async fn a_disk_that_stays_full_is_named_as_ours_and_forgotten_once_there_is_roo
     let began = Instant::now();
     let mut stage = providers.stage(EVERY_SECOND, 10).await;
     stage.url = format!("postgres://tributary@localhost/tributary?host={}", server.socket_dir().display());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
     let mut service = stage.start_within(&format!("export TRIBUTARY_SERVER__LISTEN=127.0.0.1:{port}"), &["serve"]);
     let http = client();
