@@ -56,7 +56,7 @@ async fn a_clock_that_is_ten_minutes_off_is_named_and_forgotten_once_it_is_right
     let skew = async || {
         let scrape = text("/metrics").await;
         let line = scrape.lines().find(|line| line.starts_with("tributary_provider_clock_skew_seconds{source=\"kv\"}"));
-        line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.parse::<f64>().unwrap())
+        line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.parse::<i64>().unwrap())
     };
     let is_near = |found: i64, expected: i64| (found - expected).abs() <= 20;
     assert_eq!(health().await["items"][0]["failing_because"], json!([]));
@@ -78,7 +78,7 @@ async fn a_clock_that_is_ten_minutes_off_is_named_and_forgotten_once_it_is_right
         assert!(error["advice"].as_str().unwrap().starts_with("Set the clock that the error names (NTP)"), "{error}");
         // against the database's clock, which is right here unless both others agree
         assert!(is_near(stream["provider_skew_seconds"].as_i64().unwrap(), of_provider), "{stream:#}");
-        assert!(is_near(skew().await.unwrap() as i64, of_provider));
+        assert!(is_near(skew().await.unwrap(), of_provider));
         // the process that answers has the same clock
         let classes: Vec<&Value> = answer["problems"].as_array().unwrap().iter().map(|one| &one["class"]).collect();
         assert_eq!(classes, if of_machine == 0 { vec![] } else { vec!["clock_skew"] }, "{answer:#}");
@@ -93,7 +93,7 @@ async fn a_clock_that_is_ten_minutes_off_is_named_and_forgotten_once_it_is_right
             (&json!(false), &Value::Null),
             "{sentence}: {stream:#}"
         );
-        assert!(is_near(skew().await.unwrap() as i64, 0));
+        assert!(is_near(skew().await.unwrap(), 0));
     }
 }
 
