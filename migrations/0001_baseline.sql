@@ -57,6 +57,14 @@ create table ingest.view_versions (
   replaced_at core.instant not null default now()
 );
 
+-- Each object of these schemas as Postgres described it after the migration that made or changed it last: `check` finds
+-- what was altered since. Empty on Citus.
+create table ingest.schema_objects (
+  object_name  text primary key,      -- kind and name
+  definition   text not null,
+  server_major int not null           -- version of Postgres; another one may write a definition differently
+);
+
 -- Roles belong to the whole server, and the service's user may lack the right to create them. Then the migration
 -- succeeds without them, and an administrator creates them as docs/analysts.md says.
 do $$
@@ -385,6 +393,9 @@ create table ingest.streams (
   last_error_detail    text,
   last_error_at        core.instant,
   registered_at        core.instant not null default now(), -- the lag of an unpolled stream counts from here
+  -- Seconds by which clocks were ahead of the database's at the last poll; negative: behind. Null: not known.
+  provider_skew_seconds int,                      -- by the Date header
+  poller_skew_seconds  int,
   primary key (source_id, stream)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 

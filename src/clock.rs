@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::{SmallRng, StdRng};
 use rand::{RngExt, SeedableRng};
 
@@ -37,6 +37,21 @@ impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }
+}
+
+/// Returns by how much a clock that showed `read` is ahead of another; negative: behind. The other one showed `before`
+/// and `after` around the reading, so what lies between them is no difference.
+pub fn skew(read: DateTime<Utc>, before: DateTime<Utc>, after: DateTime<Utc>) -> TimeDelta {
+    read - read.clamp(before, after.max(before))
+}
+
+/// Seconds by which clocks are ahead of the database's; negative: behind. `None`: not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClockSkews {
+    /// The provider's; outer `None`: it gave no answer, so that the last reading holds.
+    pub provider: Option<Option<i32>>,
+    /// That of the process that polls.
+    pub poller: Option<i32>,
 }
 
 /// The clock of one request: it shows one instant.

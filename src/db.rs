@@ -15,6 +15,7 @@ pub use self::departures::Departures;
 pub use self::engine::Engine;
 pub use self::error::MigrationError;
 pub use self::migration::{MIGRATOR, migrate, migrate_within, pending_migrations, schema_version};
+pub use self::schema_objects::{SchemaAlterations, schema_alterations};
 pub use self::trouble::{DatabaseTrouble, WriteState};
 pub use self::views::{VIEWS, View};
 
@@ -24,6 +25,7 @@ mod engine;
 mod error;
 mod lock;
 mod migration;
+mod schema_objects;
 mod trouble;
 mod views;
 
@@ -134,12 +136,12 @@ pub async fn connect(
     let started = tokio::time::Instant::now();
     loop {
         match unproven.prove().await {
-            Err(DbError::Unreachable { address, .. }) if started.elapsed() <= CONNECT_WITHIN => {
-                tracing::warn!(address, "Postgres does not respond yet, retrying");
+            Err(DbError::Unreachable { address, source }) if started.elapsed() <= CONNECT_WITHIN => {
+                let trouble = unproven.trouble(&source).await;
+                tracing::warn!(address, class = trouble.class(), "{} Trying again.", trouble.sentence());
             }
-            // a pool cannot distinguish the reasons
             Err(DbError::Unreachable { address, source: source @ sqlx::Error::PoolTimedOut }) => {
-                return Err(match DatabaseTrouble::ask(&unproven.pool).await {
+                return Err(match unproven.trouble(&source).await {
                     DatabaseTrouble::Unreachable | DatabaseTrouble::Slow => DbError::Unreachable { address, source },
                     trouble => DbError::NoConnection { address, trouble },
                 });
@@ -191,6 +193,14 @@ impl UnprovenPool {
             Purpose::Answer(departures) | Purpose::Probe(departures) => departures.watch(pool),
         };
         Self { pool: pool.connect_lazy_with(options), route, given }
+    }
+
+    /// Returns why there was no connection. A pool cannot distinguish the reasons, so the server is asked.
+    async fn trouble(&self, error: &sqlx::Error) -> DatabaseTrouble {
+        match error {
+            sqlx::Error::PoolTimedOut => DatabaseTrouble::ask(&self.pool).await,
+            _ => DatabaseTrouble::of(error).unwrap_or(DatabaseTrouble::Unreachable),
+        }
     }
 
     /// Connects once; returns the pool if the connection is safe to use.

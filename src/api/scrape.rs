@@ -173,6 +173,7 @@ fn set_stream(gauges: Gauges, poller: &Poller, now: DateTime<Utc>) {
     if let Some(count) = poller.call_count {
         gauges.set_calls(&poller.source, count);
     }
+    of_source("tributary_provider_clock_skew_seconds", poller.provider_skew_seconds.map(i64::from));
     let quota = poller.quota.as_ref();
     of_source("tributary_call_quota_calls", quota.and_then(|quota| quota.quota));
     of_source("tributary_call_quota_remaining_calls", quota.and_then(|quota| quota.remaining));

@@ -113,6 +113,7 @@ async fn check_on(
     check_connections(app, pool, starting_count).await.into_iter().for_each(&mut *add);
     add(check_zones(app, pool).await);
     if is_current {
+        add(check_alterations(app, pool).await);
         add(check_closed_hours(pool).await);
     }
     check_clock(app, pool).await.into_iter().for_each(&mut *add);
@@ -170,6 +171,16 @@ async fn check_connections(app: &App, pool: &PgPool, starting_count: i64) -> Opt
     );
     let remedy = if is_well { "" } else { ": lower database.max_connections, or raise max_connections of Postgres" };
     Some(CheckLine { subject: "connections".to_owned(), is_well, finding: format!("{counted}{remedy}") })
+}
+
+/// Compares the schema with its record.
+async fn check_alterations(app: &App, pool: &PgPool) -> CheckLine {
+    let (is_well, finding) = match db::schema_alterations(pool).await {
+        _ if app.config.database.is_citus => (true, "it is not compared with its record on Citus".to_owned()),
+        Ok(alterations) => findings::of_schema(&alterations),
+        Err(error) => (false, format!("it could not be compared with its record: {error}")),
+    };
+    CheckLine { subject: "schema".to_owned(), is_well, finding }
 }
 
 /// Compares the sums that questions read with the sessions that they stand for.

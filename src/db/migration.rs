@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use crate::db::engine::Engine;
 use crate::db::error::MigrationError;
 use crate::db::lock::MigrationLock;
+use crate::db::schema_objects;
 use crate::db::views::{self, VIEWS};
 
 /// The numbered files, embedded in the binary.
@@ -26,11 +27,19 @@ const WAIT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Returns the number of files of this version that the database lacks. Changes nothing.
 pub async fn pending_migrations(pool: &PgPool) -> Result<usize, MigrationError> {
-    let mut connection = pool.acquire().await?;
-    let applied = applied(&mut connection).await?;
+    pending(&mut *pool.acquire().await?).await
+}
+
+async fn pending(connection: &mut PgConnection) -> Result<usize, MigrationError> {
+    let applied = applied(connection).await?;
     let numbered = MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count();
-    let views = if applied.is_empty() { VIEWS.len() } else { views::changed(&mut connection).await?.len() };
+    let views = if applied.is_empty() { VIEWS.len() } else { views::changed(connection).await?.len() };
     Ok(numbered + views)
+}
+
+/// Returns whether this migration changes the schema, or finds it described by another version of Postgres.
+async fn is_record_due(connection: &mut PgConnection) -> Result<bool, MigrationError> {
+    Ok(pending(connection).await? > 0 || schema_objects::is_foreign(connection).await?)
 }
 
 /// Migrates the schema to this version. Takes a lock, so that several instances may start at once.
@@ -51,12 +60,17 @@ pub async fn migrate_within(pool: &PgPool, engine: Engine, limit: Duration) -> R
     applied(&mut holder).await?;
     let lock = MigrationLock::take(holder, limit).await?;
     let mut connection = options.connect().await?;
+    let is_recorded = engine == Engine::Postgres && is_record_due(&mut connection).await?;
+    let before = if is_recorded { schema_objects::describe(&mut connection).await? } else { Vec::new() };
     let mut migrator = sqlx::migrate!();
     // it would take an advisory lock of the session
     migrator.set_locking(false);
     migrator.run(&mut connection).await?;
     engine.distribute(&mut connection).await?;
     views::replace_changed(&mut connection, engine, limit).await?;
+    if is_recorded {
+        schema_objects::record(&mut connection, &before).await?;
+    }
     connection.close().await?;
     lock.release().await?;
     Ok(())

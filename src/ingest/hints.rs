@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 
+use crate::clock::ClockSkews;
 use crate::connector::error::{PullError, PullErrorKind};
 use crate::ingest::poller::{Poller, Source};
 use crate::model::page::{Page, PageRequest};
@@ -70,7 +71,8 @@ async fn read_due(poller: &Poller, source: &Source) -> Result<bool, StoreError> 
             parked_until: None,
         };
         let distinct_count = tally.progress.record_count;
-        let finish = Finish { tally, outcome, provider_total: None, distinct_count };
+        let clocks = ClockSkews::default();
+        let finish = Finish { tally, outcome, provider_total: None, distinct_count, clocks };
         hint::finish_run(&poller.pool, run_id, &finish, poller.clock.now()).await?;
         tracing::debug!(source = %source.slug, run_id, hints = hints.len(), verdict = verdict.as_str(), "hints read");
     }

@@ -9,6 +9,7 @@
 //! Connectors are passed in as values; none is named here.
 
 mod account;
+mod clocks;
 pub mod artifact;
 pub mod budget;
 mod control;
@@ -137,7 +138,7 @@ async fn run(
         Claim::NotDue => return Ok(Polled::NotDue),
     };
     if let Some(until) = journal::parked_until(&poller.pool, &lease, poller.clock.now()).await? {
-        journal::give_back(&poller.pool, &lease).await?;
+        lease::give_back(&poller.pool, &lease).await?;
         return Ok(Polled::Parked { until });
     }
     let overlap = lateness::overlap(&poller.pool, source.id, stream, policy.overlap, poller.clock.now()).await?;

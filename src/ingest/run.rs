@@ -7,7 +7,7 @@ mod begin;
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use crate::connector::Connector;
 use crate::connector::error::PullError;
 use crate::failpoint;
 use crate::ingest::account::AccountWitness;
+use crate::ingest::clocks::Clocks;
 use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::poller::{Poller, Source};
 use crate::ingest::report::{Ended, run_ended};
@@ -109,8 +110,7 @@ pub(super) struct Run<'a> {
     /// Streams enqueued for each saved session.
     session_streams: Vec<SessionStream>,
     renewal: LeaseRenewal,
-    /// The database's clock, and the monotonic instant at which it was read.
-    database_clock: Option<(DateTime<Utc>, Instant)>,
+    pub(super) clocks: Clocks,
 }
 
 impl Run<'_> {
@@ -121,13 +121,6 @@ impl Run<'_> {
         self.share = share;
         self.cuts_left = MAX_CUTS;
         self.spared_windows = 0;
-    }
-
-    /// Returns the present by the database's clock, used where the provider states no time. `None` where our own
-    /// clock is set by hand, and so says nothing about the present.
-    pub(super) fn database_now(&self) -> Option<DateTime<Utc>> {
-        let (read, at) = self.database_clock?;
-        Some(read + TimeDelta::from_std(at.elapsed()).unwrap_or_default())
     }
 
     fn stream(&self) -> Stream {
@@ -241,7 +234,7 @@ impl Run<'_> {
     /// Returns its end, for the journal.
     pub(super) fn end(&self, outcome: RunOutcome) -> Finish {
         let (provider_total, distinct_count) = (self.provider_total, self.distinct_count);
-        Finish { tally: self.tally(), outcome, provider_total, distinct_count }
+        Finish { tally: self.tally(), outcome, provider_total, distinct_count, clocks: self.clocks.skews() }
     }
 
     /// Ends the run of a poll: verdict, journal, lease. Where the journal cannot be written, the next run closes

@@ -5,7 +5,7 @@
 
 use crate::connector::error::{Action, PullError, PullErrorKind};
 use crate::connector::own_resources;
-use crate::model::verdict::SCHEMA_DRIFT;
+use crate::model::verdict::{CLOCK_SKEW, SCHEMA_DRIFT};
 use crate::store::StoreError;
 use crate::store::artifact::owed::OwedTasks;
 use crate::store::field_presence::MissingField;
@@ -159,6 +159,10 @@ pub fn advice_for(class: &str) -> Option<&'static str> {
         "no_length" => Some(
             "The host sends files without a length, so that a truncated one looks whole. They are stored, and count as \
              read once a second reading a day later is the same.",
+        ),
+        CLOCK_SKEW => Some(
+            "Set the clock that the error names (NTP); a provider's clock is its own to set. Until then sessions count as \
+             complete up to the earliest clock only, and the newest are found later. The next poll compares again.",
         ),
         "same_account" => Some(
             "Nothing of the source is stored while its account is stored under another slug; the error names the way out.",

@@ -208,8 +208,9 @@ impl Run<'_> {
         // one present for the whole walk: a connector may build its requests differently for past and running
         // windows
         let now = self.poller.clock.now();
-        let database_now = self.database_now();
+        let database_now = self.clocks.database_now();
         let mut page = self.fetch(&window, None, now).await?;
+        self.clocks.note(page.provider_now, database_now, self.poller);
         // nothing after the present of a second clock can be proven: the provider's clock, else the database's
         let witness = page.provider_now.or(database_now);
         let reached = |claim: Window| Window { to: witness.map_or(claim.to, |now| now.min(claim.to)), ..claim };

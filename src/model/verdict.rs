@@ -7,6 +7,9 @@ use chrono::{DateTime, Utc};
 /// Class of the error of a run whose records lack documented fields.
 pub const SCHEMA_DRIFT: &str = "schema_drift";
 
+/// Class of the error of a stream where the clocks of a poll differ.
+pub const CLOCK_SKEW: &str = "clock_skew";
+
 /// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

@@ -164,6 +164,23 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<Instant, StoreError> 
     if renewed.rows_affected() == 0 { Err(lease.lost()) } else { Ok(asked_at + lease.duration) }
 }
 
+/// Releases a lease without a run.
+pub async fn give_back(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
+    let failed = StoreError::doing("releasing a lease");
+    let mut tx = pool.begin().await.map_err(&failed)?;
+    lease.guard(&mut tx).await?;
+    sqlx::query!(
+        "update ingest.streams set lease_token = null, lease_owner = null, lease_until = null
+          where source_id = $1 and stream = $2",
+        lease.source_id.0,
+        lease.stream.as_str(),
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    tx.commit().await.map_err(&failed)
+}
+
 impl Lease {
     /// Returns its source and stream.
     pub(super) fn stream_key(&self) -> StreamKey {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use crate::clock::ClockSkews;
 use crate::db;
 use crate::failpoint;
 use crate::model::time::Window;
@@ -24,6 +25,8 @@ pub struct Finish {
     pub provider_total: Option<i64>,
     /// Distinct records read, over all windows.
     pub distinct_count: i64,
+    /// The clocks, as a poll saw them.
+    pub clocks: ClockSkews,
 }
 
 /// Opens a run. Closes an earlier run of the same stream that never ended, because it crashed.
@@ -219,7 +222,9 @@ async fn release(
                 parked_until = $7,
                 last_error_class = case when $4 then null else coalesce($8, last_error_class) end,
                 last_error_detail = case when $4 then null else coalesce($9, $10, last_error_detail) end,
-                last_error_at = case when $4 then null when $8::text is not null then $6 else last_error_at end
+                last_error_at = case when $4 then null when $8::text is not null then $6 else last_error_at end,
+                poller_skew_seconds = $11,
+                provider_skew_seconds = case when $12 then $13 else provider_skew_seconds end
           where source_id = $1 and stream = $2
       returning consecutive_failures",
         lease.source_id.0,
@@ -232,6 +237,9 @@ async fn release(
         class,
         detail,
         finish.outcome.reason,
+        finish.clocks.poller,
+        finish.clocks.provider.is_some(),
+        finish.clocks.provider.flatten(),
     )
     .fetch_one(tx)
     .await
@@ -278,21 +286,4 @@ pub async fn parked_until(
     .await
     .map_err(StoreError::doing("reading how long a stream is parked"))?;
     Ok(parked.filter(|until| *until > now))
-}
-
-/// Releases a lease without a run.
-pub async fn give_back(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
-    let failed = StoreError::doing("releasing a lease");
-    let mut tx = pool.begin().await.map_err(&failed)?;
-    lease.guard(&mut tx).await?;
-    sqlx::query!(
-        "update ingest.streams set lease_token = null, lease_owner = null, lease_until = null
-          where source_id = $1 and stream = $2",
-        lease.source_id.0,
-        lease.stream.as_str(),
-    )
-    .execute(&mut *tx)
-    .await
-    .map_err(&failed)?;
-    tx.commit().await.map_err(&failed)
 }

@@ -34,7 +34,7 @@ const HISTOGRAMS: [(&str, &str); 4] = [
     (HTTP_DURATION, "Duration of requests to this process, up to the first byte of the answer."),
 ];
 /// Gauges: name and help.
-const GAUGES: [(&str, &str); 33] = [
+const GAUGES: [(&str, &str); 34] = [
     ("tributary_build_info", "Version, commit and schema version of the program; always 1."),
     ("tributary_database_up", "Whether the database answered this scrape."),
     ("tributary_database_writable", "Whether the database accepts writes."),
@@ -65,6 +65,7 @@ const GAUGES: [(&str, &str); 33] = [
     ("tributary_artifacts_oldest_due_seconds", "Age of the oldest due artifact."),
     ("tributary_artifacts_lost_ratio", "Share of the artifacts tried within 30 days that were given up after errors."),
     ("tributary_artifacts_expiring_undrained", "Artifacts that expire before they are read, at the last hour's pace."),
+    ("tributary_provider_clock_skew_seconds", "Clock of a provider minus that of the database, at the last poll."),
     ("tributary_call_quota_calls", "Calls in a window of the provider's quota."),
     ("tributary_call_quota_remaining_calls", "Calls left in the current window, of all clients."),
     ("tributary_call_budget_blocked_seconds", "Time until calls are allowed again."),

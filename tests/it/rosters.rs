@@ -138,6 +138,51 @@ fn every_risk_of_an_api_names_tests_that_exist() {
 }
 
 #[test]
+fn every_fault_that_health_shows_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a document");
+    let (text, tests) = (read("docs/operations.md"), tests());
+    // a macro turns the rows of its table into tests
+    let in_macro = read("tests/it/api/health_faults.rs");
+    let section = text.split("### Faults, and what health says").nth(1).and_then(|rest| rest.split("## ").next());
+    let table = section.expect("the section").lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut faults = BTreeSet::new();
+    for row in table {
+        let (cells, proof) = row.trim_end_matches(" |").rsplit_once(" | ").expect("cells");
+        faults.insert(cells.split(" | ").next().unwrap_or_default().trim_start_matches("| "));
+        let named = quoted(proof);
+        assert!(!named.is_empty(), "{row}");
+        for name in named {
+            let is_file = name.starts_with("tests/") && root.join(name).is_file();
+            assert!(is_file || tests.contains(name) || in_macro.contains(&format!("\n    {name}: ")), "{name}");
+        }
+    }
+    for fault in [
+        "provider down",
+        "provider hangs",
+        "401",
+        "404",
+        "500",
+        "429 without end",
+        "HTML",
+        "a documented field",
+        "all pollers killed, or suspended",
+        "Postgres stopped",
+        "Postgres hangs",
+        "read-only",
+        "out of connections",
+        "disk full",
+        "the provider's clock",
+        "the clock of the machine",
+        "the database's clock",
+        "300 idle sockets",
+        "key rotated",
+    ] {
+        assert!(faults.iter().any(|one| one.starts_with(fault)), "{fault}: {faults:?}");
+    }
+}
+
+#[test]
 fn a_test_that_is_not_there_would_be_found() {
     let tests: BTreeSet<String> =
         functions("async fn f01_a_b(x: u8) {\n    fn f02_c<T>() {}\n// fn f03_d()").into_iter().collect();

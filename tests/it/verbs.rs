@@ -2,6 +2,7 @@
 
 pub(crate) mod backfill;
 mod check;
+mod check_schema;
 pub(crate) mod erase;
 mod full_disk;
 mod keys;

@@ -25,8 +25,8 @@ use crate::query::replication::ReplicaHealth;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PollerParameters {
-    /// `true`: the response is a 503 problem if a stream is failing, or if there is a problem that concerns all. For
-    /// alarms that check only the status.
+    /// `true`: the response is a 503 problem if a stream is failing, or a problem concerns all. For alarms that check
+    /// only the status.
     #[param(value_type = Option<bool>, example = false)]
     strict: Option<String>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct PollerParameters {
 pub(crate) struct Pollers {
     /// Time of this response.
     as_of: chrono::DateTime<chrono::Utc>,
-    /// Whether any stream is failing, or there is a problem that concerns all.
+    /// Whether a stream is failing, or a problem concerns all.
     is_failing: bool,
     /// Problems that concern all streams.
     problems: Vec<ServiceProblem>,
@@ -58,8 +58,8 @@ pub(crate) struct Pollers {
 ///
 /// Computed on request, never stored. `state` is one word for the health of a stream; it is failing where
 /// `failing_because` has reasons, and `last_error.advice` and `tasks.advice` state remedies. `problems` lists what
-/// concerns all streams. With `Accept: application/health+json` the response is a list of checks in that form, one for
-/// each stream.
+/// concerns all streams. With `Accept: application/health+json` the response is a list of checks, one for each
+/// stream.
 #[utoipa::path(
     get, path = "/v1/health/pollers", tag = "health", params(PollerParameters),
     responses(

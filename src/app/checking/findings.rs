@@ -4,10 +4,9 @@ use chrono_tz::Tz;
 
 use crate::connector::CheckReport;
 use crate::connector::error::PullError;
+use crate::db::SchemaAlterations;
+use crate::query::pollers::clocks::is_off;
 use crate::query::zones::ZoneNames;
-
-/// Clock skew above this is reported as a fault, seconds: proofs are then cut to the provider's clock.
-const SKEW_BORNE_SECONDS: i64 = 30;
 
 /// Returns whether the database has the zone of the service, and what was found of all zones.
 pub(super) fn of_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
@@ -35,11 +34,35 @@ pub(super) fn of_zones(names: &ZoneNames, default_zone: Tz) -> (bool, String) {
     (true, findings.join("; "))
 }
 
+/// Most alterations of the schema that are named.
+const NAMED: usize = 8;
+
+/// Returns whether the schema is as the migrations left it, and what was found of it.
+pub(super) fn of_schema(alterations: &SchemaAlterations) -> (bool, String) {
+    let SchemaAlterations { recorded_count, foreign_count, found } = alterations;
+    if found.is_empty() {
+        let objects = format!("its {recorded_count} objects are as the migrations left them");
+        let of_names = format!(
+            "; {foreign_count} were recorded by another version of Postgres, and only looked for by name: \
+             `tributary migrate` records them as they are now"
+        );
+        return (true, if *foreign_count == 0 { objects } else { objects + &of_names });
+    }
+    let mut named = found.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if found.len() > NAMED {
+        named = format!("{named}, and {} more", found.len() - NAMED);
+    }
+    let remedy = "undo that by ingest.schema_objects, which has each definition, or restore a backup; \
+                  `delete from ingest.view_versions` and then `tributary migrate` make views, and the functions of \
+                  analytics, again";
+    (false, format!("it was altered after its migration: {named}: {remedy}"))
+}
+
 /// Returns whether a source that answered is well, and what was found.
 pub(super) fn of_source(report: &CheckReport) -> (bool, String) {
     let mut parts = vec!["the credential is accepted".to_owned()];
     parts.extend(report.findings.iter().map(|(name, value)| format!("{name} {value}")));
-    let is_well = report.clock_skew_seconds.is_none_or(|skew| skew.abs() <= SKEW_BORNE_SECONDS);
+    let is_well = !report.clock_skew_seconds.is_some_and(is_off);
     parts.push(match report.clock_skew_seconds {
         None => "no Date header: completeness is recorded by the database's clock".to_owned(),
         Some(skew) if is_well => format!("clocks differ by {skew} s"),

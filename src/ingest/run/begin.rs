@@ -1,9 +1,9 @@
 //! The start of a run: everything it reads before its first call.
 
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
 
 use crate::ingest::account::AccountWitness;
+use crate::ingest::clocks::Clocks;
 use crate::ingest::lease_renewal::LeaseRenewal;
 use crate::ingest::poller::{Poller, Source};
 use crate::ingest::run::{MAX_CUTS, Run};
@@ -13,20 +13,11 @@ use crate::store::field_presence::FieldBook;
 use crate::store::lease::Lease;
 use crate::store::run::{self as journal, Pace, Progress};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, accepted_gap, server};
+use crate::store::{StoreError, accepted_gap};
 
 /// Splits of doubtful windows in the run of a unit: from a month down to a minute, with some reserve, since no
 /// further run follows soon.
 const MAX_CUTS_OF_UNIT: u32 = 24;
-
-async fn read_database_clock(poller: &Poller) -> Result<Option<(DateTime<Utc>, Instant)>, StoreError> {
-    if poller.clock.is_set_by_hand() {
-        return Ok(None);
-    }
-    let read = server::now(&poller.pool).await?;
-    // the return trip makes this clock late by that time, and never early
-    Ok(Some((read, Instant::now())))
-}
 
 impl<'a> Run<'a> {
     /// Begins the run of a poll.
@@ -36,7 +27,7 @@ impl<'a> Run<'a> {
         lease: Lease,
         target: &Window,
     ) -> Result<Self, StoreError> {
-        let database_clock = read_database_clock(poller).await?;
+        let clocks = Clocks::read(poller).await?;
         let now = poller.clock.now();
         let run_id = journal::start(&poller.pool, &lease, target, now).await?;
         tracing::debug!(source = %source.slug, run_id, window = %target, "run started");
@@ -45,7 +36,7 @@ impl<'a> Run<'a> {
         let fields = FieldBook::load(&poller.pool, guard.stream_key(), &source.dropped_fields).await?;
         let renewal = LeaseRenewal::of_lease(&poller.pool, lease);
         let run = Self::new(poller, source, guard, (run_id, to_micros(now)), renewal);
-        Ok(Self { fields, accepted, database_clock, ..run })
+        Ok(Self { fields, accepted, clocks, ..run })
     }
 
     /// Begins the run of a past unit.
@@ -56,7 +47,7 @@ impl<'a> Run<'a> {
         purpose: Purpose,
         window: &Window,
     ) -> Result<Self, StoreError> {
-        let database_clock = read_database_clock(poller).await?;
+        let clocks = Clocks::read(poller).await?;
         let now = poller.clock.now();
         let run_id = claim::start_run(&poller.pool, &unit, purpose.as_str(), window, now).await?;
         tracing::debug!(source = %source.slug, run_id, %window, purpose = purpose.as_str(), "run started");
@@ -64,14 +55,7 @@ impl<'a> Run<'a> {
         let stop = poller.stop.child_token();
         let renewal = LeaseRenewal::of_unit(&poller.pool, unit, stop.clone());
         let run = Self::new(poller, source, WriteGuard::Unit(unit), (run_id, to_micros(now)), renewal);
-        Ok(Self {
-            connector: &*source.backfill_connector,
-            cuts_left: MAX_CUTS_OF_UNIT,
-            stop,
-            fields,
-            database_clock,
-            ..run
-        })
+        Ok(Self { connector: &*source.backfill_connector, cuts_left: MAX_CUTS_OF_UNIT, stop, fields, clocks, ..run })
     }
 
     fn new(
@@ -108,7 +92,7 @@ impl<'a> Run<'a> {
             account: AccountWitness::default(),
             session_streams: source.queued_streams(),
             renewal,
-            database_clock: None,
+            clocks: Clocks::default(),
         }
     }
 }

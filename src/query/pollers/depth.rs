@@ -204,6 +204,7 @@ impl Facts {
             stale_after_seconds: self.stale_after_seconds,
             // calls belong to the account; the list streams report them
             call_count: None,
+            provider_skew_seconds: None,
             last_error: self.error_class.map(|class| LastError {
                 advice: advice(&class),
                 class,

@@ -6,6 +6,7 @@
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::clock::parse_schedule;
+use crate::query::pollers::clocks::ReadClocks;
 use crate::query::pollers::poller::{FailingReason, PollerState};
 
 /// A first load may take this long for a page, however tight the schedule is.
@@ -32,6 +33,8 @@ pub(super) struct Facts {
     pub(super) last_error_at: Option<DateTime<Utc>>,
     pub(super) consecutive_failures: i32,
     pub(super) parked_until: Option<DateTime<Utc>>,
+    pub(super) provider_skew_seconds: Option<i32>,
+    pub(super) poller_skew_seconds: Option<i32>,
     pub(super) lease_owner: Option<String>,
     pub(super) lease_until: Option<DateTime<Utc>>,
     pub(super) complete_through: Option<DateTime<Utc>>,
@@ -135,6 +138,7 @@ impl Facts {
             (state == PollerState::Stalled, FailingReason::Stalled),
             (has_failed, FailingReason::FailedRuns),
             (doubtful > 0, FailingReason::IncompleteWindows),
+            (self.clock_fault().is_some(), FailingReason::ClockSkew),
             (self.is_behind(now), FailingReason::Lag),
         ]
         .into_iter()
@@ -150,6 +154,11 @@ impl Facts {
         // nothing can be known from before the source was registered
         let since = self.complete_through.or(self.last_success_at).or(self.registered_at);
         !is_loading && since.is_some_and(|since| now - since > allowed)
+    }
+
+    /// Returns whose clock was off at the last poll.
+    pub(super) fn clock_fault(&self) -> Option<String> {
+        ReadClocks { provider: self.provider_skew_seconds, poller: self.poller_skew_seconds }.fault()
     }
 
     pub(super) fn next_run_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sqlx::PgPool;
 
+use crate::model::verdict::CLOCK_SKEW;
 use crate::query::pollers::list_facts::Facts;
 use crate::query::pollers::parts::{
     AcceptedWindow, AcceptedWindows, CallQuota, CurrentRun, IncompleteWindow, IncompleteWindows, LastError,
@@ -57,12 +58,8 @@ impl Facts {
             drift_count: self.drift_count,
             stale_after_seconds: self.stale_after_seconds,
             call_count: self.call_count,
-            last_error: self.last_error_class.clone().map(|class| LastError {
-                advice: advice(&class),
-                class,
-                detail: self.last_error_detail.clone(),
-                at: self.last_error_at,
-            }),
+            last_error: self.last_error(advice),
+            provider_skew_seconds: self.provider_skew_seconds,
             source: self.source,
             provider: self.provider,
             stream: self.stream,
@@ -73,6 +70,15 @@ impl Facts {
             parked_until: self.parked_until,
             consecutive_failures: self.consecutive_failures,
             open_reject_count: self.open_reject_count,
+        }
+    }
+
+    /// Returns the last error of a run, else the fault of a clock: a run that ends complete has no other error.
+    fn last_error(&self, advice: fn(&str) -> Option<&'static str>) -> Option<LastError> {
+        let of = |class: String, detail, at| LastError { advice: advice(&class), class, detail, at };
+        match &self.last_error_class {
+            Some(class) => Some(of(class.clone(), self.last_error_detail.clone(), self.last_error_at)),
+            None => self.clock_fault().map(|fault| of(CLOCK_SKEW.to_owned(), Some(fault), self.last_success_at)),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Nothing of it is stored. It is computed from facts at each request, so that a poller that died cannot leave a good
 //! report behind.
 
+pub mod clocks;
 mod depth;
 mod list_facts;
 mod lists;

@@ -22,7 +22,7 @@ pub struct Poller {
     pub state: PollerState,
     /// Whether an operator should look at it.
     pub is_failing: bool,
-    /// The reasons why it is failing. A retry under way removes none of them; only a success does.
+    /// The reasons why it is failing. A success removes them; a retry under way does not.
     pub failing_because: Vec<FailingReason>,
     /// Time at which a run last began; null: never.
     pub last_attempt_at: Option<DateTime<Utc>>,
@@ -30,13 +30,12 @@ pub struct Poller {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Everything before this instant is stored; null: nothing is proven yet.
     pub complete_through: Option<DateTime<Utc>>,
-    /// Age of `complete_through`, seconds; in per-session streams, the time since the oldest due task could first be
-    /// run. Null: nothing is proven yet, or no task is due.
+    /// Age of `complete_through`, seconds; in per-session streams, age of the oldest due task. Null: nothing is proven
+    /// yet, or no task is due.
     pub lag_seconds: Option<i64>,
-    /// The oldest instant at which the state of the stored records was last checked, over all history; null: unknown
-    /// for some of the records.
+    /// The oldest instant at which the state of a stored record was last checked; null: unknown for some.
     pub state_as_of: Option<DateTime<Utc>>,
-    /// Time at which it is polled next by schedule, never before the provider allows; null: it is not polled.
+    /// Time of its next poll, never before the provider allows; null: it is not polled.
     pub next_run_at: Option<DateTime<Utc>>,
     /// The provider accepts no call before this instant.
     pub parked_until: Option<DateTime<Utc>>,
@@ -58,9 +57,11 @@ pub struct Poller {
     pub stale_after_seconds: i32,
     /// Calls that all instances made to its account so far; null: none.
     pub call_count: Option<i64>,
+    /// The provider's clock minus the database's at the last poll, seconds; null: unknown.
+    pub provider_skew_seconds: Option<i32>,
     /// Ranges known not to be complete.
     pub incomplete_windows: IncompleteWindows,
-    /// Incomplete ranges that an operator accepts; they do not make the stream failing.
+    /// Incomplete ranges that an operator accepts; the stream is not failing for them.
     pub accepted_windows: AcceptedWindows,
     /// The work list of a per-session stream; null for lists.
     pub tasks: Option<Tasks>,
@@ -126,6 +127,8 @@ pub enum FailingReason {
     FailedRuns,
     /// A range could not be proven complete.
     IncompleteWindows,
+    /// The clock of the provider, of the database or of the machine that polls was off at the last poll.
+    ClockSkew,
     /// It is proven less far than `stale_after_seconds` of its source allows; a per-session stream has due tasks, and
     /// none was read for that time. A first load that makes progress does not count.
     Lag,

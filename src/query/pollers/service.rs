@@ -1,16 +1,15 @@
 //! The health of what all streams share: the processes of the service, and the database.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::db::DatabaseTrouble;
+use crate::model::verdict::CLOCK_SKEW;
+use crate::query::pollers::clocks::{distance, is_off};
 use crate::query::replication::{ReplicaHealth, ReplicaTrouble};
 use crate::query::{ReadError, reading};
-
-/// Clock skew above this is a problem: proofs are cut to the earlier clock.
-const SKEW_BORNE: TimeDelta = TimeDelta::seconds(30);
 
 /// A process of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,8 +48,8 @@ pub struct DatabaseHealth {
 /// A problem that concerns all streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ServiceProblem {
-    /// `no_poller`, `clock_skew`, or a class of the database: `database_read_only`, `database_connections`,
-    /// `database_disk_full` and others, or of the read replica: `replica_behind` and others.
+    /// `no_poller`, `clock_skew`, or a class of the database (`database_disk_full` and others) or of the read replica
+    /// (`replica_behind` and others).
     pub class: &'static str,
     /// Description.
     pub detail: String,
@@ -84,12 +83,12 @@ pub async fn read(
     let rows = sqlx::query_file!("src/query/pollers/service.sql").fetch_all(pool).await;
     let rows = rows.map_err(reading("the processes of the service"))?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(reading("the processes of the service"))?;
-    let skew = now.map(|now| first.database_now - now);
+    let skew = now.map(|now| (first.database_now - now).num_seconds());
     let database = DatabaseHealth {
         is_writable: !first.is_read_only && write_trouble.is_none(),
         connection_count: first.connection_count,
         connection_limit: first.connection_limit,
-        clock_skew_seconds: skew.map(|skew| skew.num_seconds()),
+        clock_skew_seconds: skew,
     };
     let of_database = if first.is_read_only {
         Some(DatabaseTrouble::ReadOnly)
@@ -109,11 +108,11 @@ pub async fn read(
                      database, or is suspended.",
         });
     }
-    if let Some(skew) = skew.filter(|skew| skew.abs() > SKEW_BORNE) {
+    if let Some(skew) = skew.filter(|skew| is_off(*skew)) {
         problems.push(ServiceProblem {
-            class: "clock_skew",
-            detail: format!("The clock of the database differs from this machine's by {} s.", skew.num_seconds()),
-            advice: "Set both clocks (NTP).",
+            class: CLOCK_SKEW,
+            detail: format!("The clock of the database is {} that of the machine that answers.", distance(skew)),
+            advice: "Set both clocks (NTP); the streams name the one that is off, after their next poll.",
         });
     }
     let instances = rows.into_iter().filter_map(|row| {

@@ -73,22 +73,39 @@ pub async fn make_due(
 }
 
 /// Makes tasks due whose calls the provider refused for their credential or their request: it accepts both again.
+/// Requests a run of their streams, which a worker may have paused after the refusals.
 pub(in crate::store) async fn retry_refused(
     tx: &mut PgConnection,
     source_id: SourceId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let failed = StoreError::doing("making refused tasks due");
+    let mut streams = sqlx::query_scalar!(
         "update ingest.artifact_tasks set next_try_at = $2
           where source_id = $1 and owed_since is not null and next_try_at > $2
             and reason in ('auth_failed', 'config_error')
-            and (claimed_until is null or claimed_until <= now())",
+            and (claimed_until is null or claimed_until <= now())
+         returning stream",
         source_id.0,
+        now,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    streams.sort_unstable();
+    streams.dedup();
+    sqlx::query!(
+        "insert into ingest.controls as c (source_id, stream, due_at)
+         select $1, refused.stream, $3 from unnest($2::text[]) refused(stream)
+             on conflict (source_id, stream) do update set due_at = excluded.due_at
+          where c.paused_at is null",
+        source_id.0,
+        &streams,
         now,
     )
     .execute(tx)
     .await
-    .map_err(StoreError::doing("making refused tasks due"))?;
+    .map_err(&failed)?;
     Ok(())
 }
 

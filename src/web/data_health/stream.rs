@@ -243,6 +243,7 @@ fn reason(reason: FailingReason) -> &'static str {
         FailingReason::Stalled => "a run sends no sign of life, or none begins",
         FailingReason::FailedRuns => "runs failed since the last complete one",
         FailingReason::IncompleteWindows => "a range is not proven",
+        FailingReason::ClockSkew => "a clock is off",
         FailingReason::Lag => "it is further behind than its source allows",
         FailingReason::Owed => "content is owed because of errors",
         FailingReason::GivenUp => "much content was given up",

@@ -125,6 +125,25 @@ async fn f73_a_database_that_is_down_at_the_start_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_start_that_waits_says_why_the_database_gives_no_connection() {
+    let providers = Providers::start(&[Platform::Konvo], 1, 0).await;
+    let mut stage = providers.stage("", 5).await;
+    let valve = Valve::before(&stage).await;
+    stage.url.clone_from(&valve.url);
+    for (flow, reason, other) in [
+        (Flow::Nothing, "The database cannot be reached. Trying again.", "does not respond"),
+        (Flow::Frozen, "The database does not respond in time. Trying again.", "cannot be reached"),
+    ] {
+        valve.flow.send_replace(flow);
+        let mut poll = stage.start(&["poll"], "");
+        poll.logged(reason).await;
+        valve.flow.send_replace(Flow::All);
+        assert!(poll.ended().await.success(), "{}", poll.log());
+        assert!(!poll.log().contains(other), "{}", poll.log());
+    }
+}
+
+#[tokio::test]
 async fn f73_a_database_lost_in_the_middle_of_a_run_is_waited_for() {
     let providers = Providers::start(&[Platform::Konvo], 200, 0).await;
     let quiet = providers.quiet_tables().await;

@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -101,4 +101,21 @@ impl Poller {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+/// Starts the service without pollers, and with a private Postgres in `data_dir`; its log goes to `log`.
+pub(crate) fn serve_embedded(data_dir: &Path, log: Stdio) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_tributary"))
+        .args(["serve", "--role", "api", "--embedded", "--data"])
+        .arg(data_dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("TRIBUTARY_CONFIG", "/dev/null")
+        .env("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:0")
+        .env("TRIBUTARY_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    Running(child.expect("it starts"))
 }

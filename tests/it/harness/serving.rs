@@ -26,6 +26,12 @@ pub(crate) async fn serve(app: App, role: Role) -> (String, tokio_util::sync::Dr
     (format!("http://{}", told.await.expect("it is ready")), stop.drop_guard())
 }
 
+/// Returns a port that nothing listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
 pub(crate) fn client() -> reqwest::Client {
     tributary::connector::http::http_client(tributary::connector::http::HttpLimits::default()).expect("a client")
 }

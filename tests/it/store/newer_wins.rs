@@ -53,7 +53,7 @@ async fn save(world: &World, page: &Page, fetched_at: DateTime<Utc>) -> Result<P
         now,
     };
     let saved = page::save(pool, &context, page, None).await;
-    journal::give_back(pool, &lease).await.expect("given back");
+    lease::give_back(pool, &lease).await.expect("given back");
     saved
 }
 

@@ -14,6 +14,7 @@ use tributary_simulator::faults::{Effect, Fault, RetryAfter};
 use tributary_simulator::quirks::Quirks;
 
 use crate::harness::processes::{EVERY_SECOND, ONCE_A_YEAR, Providers, Stage};
+use crate::harness::serving::free_port;
 use crate::harness::{API_KEY, World, plain_feed};
 
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
@@ -182,11 +183,6 @@ async fn a_dry_run_tries_addresses_and_starts_nothing() {
 }
 
 /// Returns a port that no one uses.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
 #[tokio::test]
 async fn a_poller_answers_probes_on_an_address_of_its_own() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;

@@ -3,7 +3,7 @@
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
@@ -11,6 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tributary::db::{self, Purpose, Route};
 use tributary::embedded::{PostgresError, RandomPassword, Server, ServerSettings, TcpSettings};
+
+use crate::harness::poller_process::{Running, serve_embedded};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
@@ -235,20 +237,8 @@ fn a_port_in_use_is_refused_if_it_was_asked_for() {
 }
 
 /// Starts the service with its own server; returns once both accept connections.
-fn serve_in_another_process(data_dir: &Path) -> Child {
-    let mut app = Command::new(env!("CARGO_BIN_EXE_tributary"))
-        .args(["serve", "--role", "api", "--embedded", "--data"])
-        .arg(data_dir)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("TRIBUTARY_CONFIG", "/dev/null")
-        .env("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:0")
-        .env("TRIBUTARY_LOG", "info")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
+fn serve_in_another_process(data_dir: &Path) -> Running {
+    let mut app = serve_embedded(data_dir, Stdio::piped());
     let log = app.stderr.take().expect("a log");
     let answers = std::io::BufReader::new(log).lines().map_while(Result::ok).any(|line| line.contains("answering"));
     assert!(answers, "the service ended before it answered");

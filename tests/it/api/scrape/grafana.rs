@@ -82,6 +82,7 @@ const ROWS: [(&str, &str, &[Panel]); 5] = [
             ("Calls to the account", "ops", &["tributary_call_budget_calls_total"]),
             ("Quota of the provider", "short", &["tributary_call_quota_calls", "tributary_call_quota_remaining_calls"]),
             ("Time until calls are allowed", "s", &["tributary_call_budget_blocked_seconds"]),
+            ("Clock of the provider minus the database's", "s", &["tributary_provider_clock_skew_seconds"]),
         ],
     ),
     (
@@ -112,7 +113,7 @@ fn query(kind: &str, name: &str, filter: &str) -> String {
         ),
         _ if name.ends_with("_timestamp_seconds") => format!("1000 * max without (instance, job) ({})", series("")),
         // these differ from instance to instance
-        _ if ["tributary_pool_", "tributary_replica_", "tributary_build_info"]
+        _ if ["tributary_pool_", "tributary_replica_", "tributary_build_info", "tributary_database_clock_"]
             .iter()
             .any(|it| name.starts_with(it)) =>
         {

@@ -114,8 +114,8 @@ async fn f04_a_check_that_is_refused_at_once_says_so_and_does_not_wait() {
     let started = Instant::now();
     let lines = checking::check(&rig.world.app(), |_| ()).await.expect("it looks at everything");
     assert!(started.elapsed() < Duration::from_mins(1), "an hour was stated");
-    assert_eq!(lines.len(), 8, "database, writes, connections, time zones, closed hours, three sources: {lines:?}");
-    for line in &lines[5..] {
+    assert_eq!(lines.len(), 9, "database, writes, connections, time zones, schema, closed hours, sources: {lines:?}");
+    for line in &lines[6..] {
         assert!(!line.is_well && line.finding.contains("status 429"), "{line:?}");
         assert!(line.finding.contains("continues automatically"), "it says what to do: {line:?}");
     }
