@@ -55,10 +55,8 @@ struct Explained {
     null_rule: String,
     /// What the value is made of, and what is unknown.
     remarks: Vec<String>,
-    /// The period before: its dates, its value, and the change since.
+    /// The compared period: its dates, its value, and the change since.
     before: Option<(String, [Figure; 2])>,
-    /// Whether the cards compare with another period.
-    compares_otherwise: bool,
     panels: Vec<Panel>,
     csv: String,
     sessions: String,
@@ -70,7 +68,8 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let selection = &visit.selection;
     let metric = selection.get("metric").unwrap_or(DEFAULT_METRIC);
     let group = selection.get("group").map(|group| format!("&group={}", escape(group))).unwrap_or_default();
-    let json = format!("{PATH}?{}", selection.question(&format!("metrics={}{group}", escape(metric))));
+    let compare = selection.get("compare").map(|compare| format!("&compare={}", escape(compare))).unwrap_or_default();
+    let json = format!("{PATH}?{}", selection.question(&format!("metrics={}{group}{compare}", escape(metric))));
     let read = async {
         let address = json.parse::<Uri>().map_err(|_| ApiError::NoSuchPath)?;
         explained(&visit.state, Asked::of(&address)?).await
@@ -155,7 +154,6 @@ impl Explained {
                 let dates = format!("{} until {}", minute(&previous.from), minute(&previous.to));
                 (dates, [measured.total(&previous.figure), words.change(previous.change)])
             }),
-            compares_otherwise: selection.compare().is_some_and(|compare| compare != "previous_period"),
             panels: tables
                 .into_iter()
                 .map(|(id, title, table)| Panel::new(id, title, State::Table(table)).with_files(visit))
@@ -238,7 +236,7 @@ fn changed(explanation: &Explanation, words: Words<'_>) -> Table {
     Table { head: vec![Cell::text("Since then"), Cell::number("Count")], rows, ends: None }
 }
 
-/// Returns a table for each dimension, with the groups that drive the change since the previous period.
+/// Returns a table for each dimension, with the groups that drive the change since the compared period.
 fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, Table)> {
     let Some(previous) = &explanation.previous else { return Vec::new() };
     let head = ["Group", "Before", "Now", "Contribution"];
