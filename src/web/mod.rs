@@ -55,6 +55,13 @@ fn health() -> Router<ApiState> {
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
 }
 
+/// Returns the page of one session, which shows what only this scope opens in the API.
+fn session() -> Router<ApiState> {
+    Router::new()
+        .route("/sessions/{session_id}", get(sessions::one::page))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::SessionsRead]).lagging(), apply))
+}
+
 /// Returns the forms of operators.
 fn commands() -> Router<ApiState> {
     Router::new()
@@ -89,8 +96,8 @@ pub fn pages() -> Router<ApiState> {
         .route("/costs/rate-cards", get(costs::set_price::back))
         .route("/explain", get(explain::page))
         .route("/sessions", get(sessions::page))
-        .route("/sessions/{session_id}", get(sessions::one::page))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES).lagging(), apply))
+        .merge(session())
         .merge(health())
         .merge(charts())
         .merge(commands())
