@@ -23,6 +23,7 @@ mod figures;
 mod file;
 mod form;
 mod layout;
+mod listing;
 mod panel;
 mod pickers;
 mod reading;
@@ -95,6 +96,7 @@ pub fn pages() -> Router<ApiState> {
         .route("/costs", get(costs::page))
         .route("/costs/rate-cards", get(costs::set_price::back))
         .route("/explain", get(explain::page))
+        .route("/explain/rows", get(explain::rows::page))
         .route("/sessions", get(sessions::page))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES).lagging(), apply))
         .merge(session())
