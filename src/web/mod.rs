@@ -49,10 +49,14 @@ use crate::model::api_key::Scope;
 /// Any of these scopes opens a page; each panel then checks its own.
 const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
 
-/// Returns the page that is never read from a replica.
+/// Returns the pages that are never read from a replica.
 fn health() -> Router<ApiState> {
     Router::new()
         .route("/data-health", get(data_health::page))
+        .route("/data-health/runs", get(data_health::lists::runs))
+        .route("/data-health/rejections", get(data_health::lists::rejections))
+        .route("/data-health/drift", get(data_health::lists::drift))
+        .route("/data-health/commands", get(data_health::lists::commands))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
 }
 
