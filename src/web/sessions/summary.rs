@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn nothing_of_a_text_is_lost_or_becomes_markup() {
         assert_eq!(written("<b>all</b> <script>x()</script>"), ["<b>all</b> <script>x()</script>"]);
-        assert_eq!(written("<div>\nraw\n</div>"), ["<div>\nraw\n</div>\n"]);
+        assert_eq!(written("<div>\nraw\n</div>"), ["<div>\nraw\n</div>"]);
         assert_eq!(written("    code\n\n![plan](a.png) ~x~\n\n* * *\n"), ["code\n", "plan ~x~"]);
         assert_eq!(written("- a\n\n- b"), ["- a\n- b"]);
         assert_eq!(written(""), Vec::<String>::new());
