@@ -49,6 +49,12 @@ pub(crate) struct DriftChoice {
     )
 )]
 pub(crate) async fn list_drift(request: ListRequest<DriftChoice>) -> Result<Response, ApiError> {
+    let uri = request.uri();
+    Ok(drift_of(request).await?.answer(&uri))
+}
+
+/// Returns a page of the lines, which the page shows, too.
+pub(crate) async fn drift_of(request: ListRequest<DriftChoice>) -> Result<List<Drift>, ApiError> {
     let ListRequest { given, mut faults, list } = request;
     let filter = DriftFilter {
         sources: list.sources(given.source.as_deref(), &mut faults),
@@ -59,5 +65,5 @@ pub(crate) async fn list_drift(request: ListRequest<DriftChoice>) -> Result<Resp
     page.check_instant(|key: &DriftKey| key.first_seen_at, &mut faults);
     faults.refuse()?;
     let items = drift::list(&list.state.pool, &filter, page.after.as_ref(), page.to_read()).await?;
-    Ok(list.answer(&page, items, Drift::key, filter.sources))
+    Ok(list.list(&page, items, Drift::key, filter.sources))
 }

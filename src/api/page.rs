@@ -165,6 +165,14 @@ pub(crate) struct List<T> {
     pub(crate) freshness: Freshness,
 }
 
+impl<T: Serialize> List<T> {
+    /// Returns it as a JSON response, with the link to the next page.
+    pub(crate) fn answer(self, uri: &Uri) -> Response {
+        let next = self.page.next.clone();
+        link(next.as_deref(), uri, Json(self).into_response())
+    }
+}
+
 /// The continuation of a list.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub(crate) struct Page {

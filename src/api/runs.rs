@@ -50,6 +50,12 @@ pub(crate) struct RunChoice {
     )
 )]
 pub(crate) async fn list_runs(request: ListRequest<RunChoice>) -> Result<Response, ApiError> {
+    let uri = request.uri();
+    Ok(runs_of(request).await?.answer(&uri))
+}
+
+/// Returns a page of the runs, which the page shows, too.
+pub(crate) async fn runs_of(request: ListRequest<RunChoice>) -> Result<List<Run>, ApiError> {
     let ListRequest { given, mut faults, list } = request;
     let mut filter = RunFilter {
         sources: list.sources(given.source.as_deref(), &mut faults),
@@ -61,5 +67,5 @@ pub(crate) async fn list_runs(request: ListRequest<RunChoice>) -> Result<Respons
     filter.before_run_id = page.after;
     faults.refuse()?;
     let items = runs::list(&list.state.pool, &filter, page.to_read()).await?;
-    Ok(list.answer(&page, items, |run| run.run_id, filter.sources))
+    Ok(list.list(&page, items, |run| run.run_id, filter.sources))
 }

@@ -66,11 +66,23 @@ impl<F: IntoParams + DeserializeOwned + Send> FromRequestParts<ApiState> for Lis
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, state).await;
-        let Asked { given: Paged { given, page }, faults } = Asked::from_request_parts(parts, state).await?;
         let Ok(ForCaller(state)) = ForCaller::from_request_parts(parts, state).await;
+        Self::of(state, uri).await
+    }
+}
+
+impl<F: IntoParams + DeserializeOwned> ListRequest<F> {
+    /// Reads a request for the caller of `state`.
+    pub(crate) async fn of(state: ApiState, uri: Uri) -> Result<Self, ApiError> {
+        let Asked { given: Paged { given, page }, faults } = Asked::of(&uri)?;
         let catalog = state.catalog(None).await?;
         let list = SourceList { now: state.clock.now(), state, catalog, page, uri };
         Ok(Self { given, faults, list })
+    }
+
+    /// Returns the address of the request.
+    pub(crate) fn uri(&self) -> Uri {
+        self.list.uri.clone()
     }
 }
 
@@ -101,9 +113,23 @@ impl SourceList {
         T: Serialize,
         K: Clone + Serialize + DeserializeOwned,
     {
+        self.list(page, items, key, sources).answer(&self.uri)
+    }
+
+    /// Returns the items that were read for `page` as a list.
+    pub(crate) fn list<T, K>(
+        &self,
+        page: &PageRequest<K>,
+        items: Vec<T>,
+        key: impl Fn(&T) -> K,
+        sources: Vec<String>,
+    ) -> List<T>
+    where
+        K: Clone + Serialize + DeserializeOwned,
+    {
         let (items, page) = page.cut(items, key);
         let sources = self.catalog.select(&SourceFilter { sources, providers: Vec::new() });
         let freshness = Freshness::of(&self.catalog, &sources, self.now);
-        page.answer(&self.uri, |page| List { items, page, freshness })
+        List { items, page, freshness }
     }
 }

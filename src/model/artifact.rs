@@ -175,11 +175,8 @@ impl ArtifactPage {
         }
         paths.sort_unstable();
         paths.dedup();
-        let item = |path: &str| DriftItem {
-            kind: "unreadable_value",
-            path: path.to_owned(),
-            value: "in the future".to_owned(),
-        };
+        let item =
+            |path: &str| DriftItem { kind: "unreadable_value", path: path.to_owned(), value: "impossible".to_owned() };
         self.drift.extend(paths.into_iter().map(item));
     }
 

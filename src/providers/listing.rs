@@ -132,7 +132,7 @@ fn possible(
         });
     }
     for path in session.leave_out_impossible_times(fetched_at) {
-        drift.count("unreadable_value", path, "in the future");
+        drift.count("unreadable_value", path, "impossible");
     }
     Ok(session)
 }

@@ -2,8 +2,8 @@
 //!
 //! In a folder, `client` makes the calls, `wire` splits the answers in the vendor's spelling, `normalize` decides
 //! what a record means, and `mod` implements the connector contract and describes the vendor's peculiarities. Folders
-//! do not use each other; shared code is in [`listing`], [`envelope`] and [`message_list`]. Nothing here knows the database, or that a
-//! poll has a beginning and an end.
+//! do not use each other; shared code is in [`listing`], [`envelope`] and [`message_list`]. Nothing here knows the
+//! database, or that a poll has a beginning and an end.
 
 mod envelope;
 mod konpro;

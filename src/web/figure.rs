@@ -59,7 +59,7 @@ impl Measured<'_> {
     pub(crate) fn text(self, number: Decimal) -> String {
         match self.unit {
             "seconds" => duration(number),
-            "ratio" if self.is_share() => format!("{}{THIN}%", grouped(number * Decimal::ONE_HUNDRED, 1)),
+            "ratio" if self.is_share() => percent_text(number),
             "ratio" => grouped(number, 2),
             "minutes" => format!("{}{THIN}min", short(number)),
             "milliseconds" => format!("{}{THIN}ms", short(number)),
@@ -166,6 +166,11 @@ pub(crate) fn reason_text(reason: &str) -> &str {
         "unknown" => "unknown",
         other => other,
     }
+}
+
+/// Writes a share in percent.
+pub(crate) fn percent_text(share: Decimal) -> String {
+    format!("{}{THIN}%", grouped(share * Decimal::ONE_HUNDRED, 1))
 }
 
 /// Writes a number with as many digits as its size needs.

@@ -61,8 +61,8 @@ impl Section {
     fn fields(self, path: &str) -> Fields {
         let (period, compare, source) = match self {
             Self::Overview | Self::Conversations | Self::Meetings | Self::Costs => (true, true, true),
+            Self::Explain => (true, path == self.path(), true),
             Self::Sessions if path == self.path() => (true, false, true),
-            Self::Explain => (true, false, true),
             Self::DataHealth => (false, false, true),
             Self::Sessions | Self::SignIn => (false, false, false),
         };

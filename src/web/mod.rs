@@ -23,6 +23,7 @@ mod figures;
 mod file;
 mod form;
 mod layout;
+mod listing;
 mod panel;
 mod pickers;
 mod reading;
@@ -48,11 +49,22 @@ use crate::model::api_key::Scope;
 /// Any of these scopes opens a page; each panel then checks its own.
 const PAGE_SCOPES: &[Scope] = &[Scope::MetricsRead, Scope::SessionsRead, Scope::HealthRead];
 
-/// Returns the page that is never read from a replica.
+/// Returns the pages that are never read from a replica.
 fn health() -> Router<ApiState> {
     Router::new()
         .route("/data-health", get(data_health::page))
+        .route("/data-health/runs", get(data_health::lists::runs))
+        .route("/data-health/rejections", get(data_health::lists::rejections))
+        .route("/data-health/drift", get(data_health::lists::drift))
+        .route("/data-health/commands", get(data_health::lists::commands))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES), apply))
+}
+
+/// Returns the page of one session, which shows what only this scope opens in the API.
+fn session() -> Router<ApiState> {
+    Router::new()
+        .route("/sessions/{session_id}", get(sessions::one::page))
+        .route_layer(middleware::from_fn_with_state(Rule::of_page(&[Scope::SessionsRead]).lagging(), apply))
 }
 
 /// Returns the forms of operators.
@@ -88,9 +100,10 @@ pub fn pages() -> Router<ApiState> {
         .route("/costs", get(costs::page))
         .route("/costs/rate-cards", get(costs::set_price::back))
         .route("/explain", get(explain::page))
+        .route("/explain/rows", get(explain::rows::page))
         .route("/sessions", get(sessions::page))
-        .route("/sessions/{session_id}", get(sessions::one::page))
         .route_layer(middleware::from_fn_with_state(Rule::of_page(PAGE_SCOPES).lagging(), apply))
+        .merge(session())
         .merge(health())
         .merge(charts())
         .merge(commands())

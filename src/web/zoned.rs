@@ -80,6 +80,11 @@ impl Zoned {
         Cell::text(self.second(at)).exactly(Exact::Instant(at.fixed_offset()))
     }
 
+    /// Returns a cell with an instant to the minute.
+    pub(crate) fn minute_cell(self, at: DateTime<Utc>) -> Cell {
+        Cell { text: self.minute(at), ..self.cell(at) }
+    }
+
     /// Writes the time of day to the second.
     pub(crate) fn clock(self, at: DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%H:%M:%S").to_string()

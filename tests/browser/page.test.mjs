@@ -70,6 +70,31 @@ test("a word that was said leads to the message", () =>
     assert.match(await page.locator("#at").textContent(), new RegExp(word.slice(0, 4), "i"));
   }));
 
+test("the id of a session leads to it, and a part of a rate to its sessions", () =>
+  withReader({}, OPEN, async (page) => {
+    const { items } = JSON.parse(await api(page, `/v1/sessions?from=${day(20)}&to=${day(10)}&limit=1`));
+    for (const id of [items[0].provider_session_id, String(items[0].session_id)]) {
+      await open(page, "/sessions?range=today");
+      await page.locator("[name=q]").fill(id);
+      await page.locator("[name=q]").press("Enter");
+      await page.waitForURL(`${OPEN}/sessions/${items[0].session_id}?range=today`);
+    }
+    await open(page, `/explain?metric=resolution_rate&from=${day(12)}&to=${day(11)}&zone=UTC`);
+    const count = Number(await page.locator("#parts tr:has(a:text-is('unresolved')) td").nth(1).textContent());
+    await page.locator("#parts a:text-is('unresolved')").click();
+    await page.waitForURL(/explain\/rows/);
+    let rows = 0;
+    for (;;) {
+      rows += await page.locator("#rows tbody tr").count();
+      const next = page.getByRole("link", { name: "Next page" });
+      if ((await next.count()) === 0) break;
+      await Promise.all([page.waitForNavigation(), next.click()]);
+    }
+    assert.ok(count > 0 && rows === count, `${rows} rows of ${count}`);
+    await page.locator("#rows tbody a").first().click();
+    await page.waitForURL(/\/sessions\/\d+/);
+  }));
+
 test("the links of a section lead somewhere", () =>
   withReader({}, OPEN, async (page) => {
     const tried = new Set();

@@ -19,6 +19,22 @@ test("on a phone nothing leaves its panel, and the navigation has room", () =>
     assert.equal(await over("form.form"), 0);
   }));
 
+test("on a phone a list shows what tells its sessions apart, and a figure where it comes from", () =>
+  withReader(PHONE, OPEN, async (page) => {
+    await open(page, "/sessions?range=last_28_days");
+    const names = await page.locator("#list .scroll").evaluate((box) => {
+      const right = box.getBoundingClientRect().right + 1;
+      return [...box.querySelectorAll("thead th")].filter((name) => name.getBoundingClientRect().right <= right).map((name) => name.textContent);
+    });
+    assert.deepEqual(names.slice(0, 4), ["Began", "About", "State", "Length"]);
+    await page.locator("#list tbody a").first().click();
+    await page.waitForURL(/\/sessions\/\d+/);
+    assert.equal(await page.locator("#figures .scroll").evaluate((box) => box.scrollWidth - box.clientWidth), 0);
+    const [value, origin] = await page.locator("#figures tbody tr").first().locator("td").evaluateAll((cells) =>
+      cells.map((cell) => cell.getBoundingClientRect().toJSON()));
+    assert.ok(origin.top >= value.bottom - 1 && origin.width > 150, "the origin has a line of its own");
+  }));
+
 test("a tap reads a chart", () =>
   withReader(PHONE, OPEN, async (page) => {
     await open(page, "/?range=last_28_days");

@@ -3,6 +3,7 @@
 
 mod access;
 mod charts;
+mod contributions;
 mod files;
 mod periods;
 mod prices;

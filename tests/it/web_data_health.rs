@@ -33,7 +33,8 @@ async fn each_stream_shows_what_the_api_states() {
         rest = rest.split_once(&name).unwrap_or_else(|| panic!("{name} is missing: {html}")).1;
         let row = rest.split_once("</tr>").unwrap().0;
         for list in ["runs", "rejections", "drift"] {
-            let link = format!("/v1/sync/{list}?source={}&amp;stream={}\"", text("source"), text("stream"));
+            let of = format!("source={}&#38;stream={}", text("source"), text("stream"));
+            let link = format!("/data-health/{list}?zone=UTC&#38;{of}\"");
             assert!(html.contains(&link), "{link}: {html}");
         }
         assert!(row.contains(&text("state").replace('_', " ")), "{name}: {row}");
@@ -107,4 +108,58 @@ async fn operators_pause_resume_and_run_by_forms_that_no_other_page_can_send() {
     let commands = "select count(*) from analytics.audit where kind = 'command' and target like '/data-health/%'";
     api.access_policy.audit.flush().await;
     assert!(sqlx::query_scalar::<_, i64>(commands).fetch_one(api.pool()).await.unwrap() >= 2);
+}
+
+#[tokio::test]
+async fn what_polling_wrote_down_is_a_table_and_its_json_is_one_click_further() {
+    let api = world().await;
+    run(
+        &api,
+        "insert into ingest.operations (requested_at, source_id, stream, kind, requested_by)
+         values ('2026-11-20 09:30Z', 8, 'sessions', 'pause', 'someone'), ('2026-11-20 09:31Z', 3, null, 'run', 'else');
+         insert into ingest.runs (run_id, source_id, stream, started_at, heartbeat_at, finished_at, verdict, inserted_count)
+         overriding system value
+         select 100 + n, 8, 'sessions', at, at, at, 'complete', 7000
+           from generate_series(0, 60) n, lateral (select timestamptz '2026-11-19 00:00Z' + n * interval '1 minute') v (at)",
+    )
+    .await;
+    let list = async |name: &str, more: &str| {
+        let path = format!("/data-health/{name}?zone=Asia/Kathmandu&source=konvo-lab{more}");
+        let answer = api.send("GET", &path, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.text
+    };
+    let of_stream = "&stream=sessions";
+    // sixty-one runs, fifty on the first page; it is a quarter to six in Kathmandu where it is midnight in UTC
+    let runs = list("runs", of_stream).await;
+    assert_eq!(runs.matches("<th scope=\"row\">2026-11-19 ").count(), 50, "{runs}");
+    assert!(runs.contains("2026-11-19 06:45</th><td>complete</td><td class=\"n\">7\u{202f}000</td>"), "{runs}");
+    assert!(runs.contains("href=\"/v1/sync/runs?source=konvo-lab&#38;stream=sessions\""), "{runs}");
+    let next = runs.split_once("\" rel=\"next\"").unwrap().0.rsplit_once("href=\"").unwrap().1;
+    let second = api.send("GET", &htmlize::unescape(next), &[]).await.text;
+    assert_eq!(second.matches("<th scope=\"row\">2026-11-19 ").count(), 11, "{second}");
+    assert!(second.contains("2026-11-19 05:45<") && second.contains(">First page</a>"), "{second}");
+    // one of the two rejected records is open
+    let rejections = list("rejections", of_stream).await;
+    assert_eq!(rejections.matches("<td>x: x</td><td>the whole record</td>").count(), 1, "{rejections}");
+    let drift = list("drift", of_stream).await;
+    assert!(drift.contains("<td>unknown value</td><td>/status</td><td>paused</td><td class=\"n\">3</td>"), "{drift}");
+    let commands = list("commands", "").await;
+    assert!(commands.contains("2026-11-20 15:15</th><td>pause</td><td>konvo-lab · sessions</td>"), "{commands}");
+    assert!(!commands.contains("<td>run</td>"), "{commands}");
+    let none = api.send("GET", "/data-health/runs?source=rtk-eu&stream=quality", &[]).await.text;
+    assert!(none.contains("No run."), "{none}");
+}
+
+#[tokio::test]
+async fn p14_the_lists_of_polling_need_the_scope_of_health() {
+    let api = Api::with_keys("").await;
+    let reader = api.key(&[Scope::SessionsRead], &[]).await;
+    let watcher = api.key(&[Scope::HealthRead], &["rtk-prod"]).await;
+    for list in ["runs", "rejections", "drift", "commands"] {
+        let refused = api.send_as(&reader, "GET", &format!("/data-health/{list}")).await;
+        assert!(refused.text.contains("health:read"), "{list}: {}", refused.text);
+        let other = api.send_as(&watcher, "GET", &format!("/data-health/{list}?source=konvo-eu")).await;
+        assert!(other.text.contains("class=\"empty error\""), "{list}: {}", other.text);
+    }
 }

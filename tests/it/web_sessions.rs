@@ -167,6 +167,56 @@ async fn p14_texts_and_names_are_shown_only_to_keys_that_may_read_them() {
 }
 
 #[tokio::test]
+async fn an_id_leads_to_its_session_in_any_period() {
+    let api = Api::in_depth().await;
+    run(&api, TEXTS).await;
+    let leads = async |text: &str| {
+        let answer =
+            api.send("GET", &format!("/sessions?range=today&source=rtk-eu&sort=-ended_at&q={text}"), &[]).await;
+        (answer.status.as_u16(), answer.header("location").to_owned())
+    };
+    let to_31 = (303, "/sessions/31?range=today&source=rtk-eu&sort=-ended_at".to_owned());
+    // by the provider's id, and by the number
+    assert_eq!(leads("id-31").await, to_31);
+    assert_eq!(leads("%20id-31%20").await, to_31);
+    assert_eq!(leads("31").await, to_31);
+    // one that the provider no longer lists is found, too
+    run(&api, "update core.sessions set is_deleted_at_provider = true where session_id = 31").await;
+    assert_eq!(leads("id-31").await, to_31);
+    // words, a part of an id, and a number in quotation marks are texts
+    for text in ["refund", "id-3", "%2231%22", "31&kind=message"] {
+        assert_eq!(leads(text).await.0, 200, "{text}");
+    }
+    // two sources have this id, and another session has it as its number
+    run(&api, "update core.sessions set provider_session_id = '35' where session_id in (32, 61)").await;
+    let several = page(&api, "/sessions?range=today&q=35").await;
+    assert_eq!(several.matches("\"/sessions/").count(), 3, "{several}");
+    for one in ["32", "35", "61"] {
+        assert!(several.contains(&format!("\"/sessions/{one}?range=today")), "{one}: {several}");
+    }
+}
+
+#[tokio::test]
+async fn p14_an_id_is_looked_up_within_the_scopes_and_sources_of_a_key() {
+    let api = Api::with_keys("").await;
+    sqlx::raw_sql(include_str!("worlds/meetings_world.sql")).execute(api.pool()).await.unwrap();
+    let reader = api.key(&[Scope::SessionsRead], &["rtk-eu"]).await;
+    let watcher = api.key(&[Scope::HealthRead], &[]).await;
+    let found = api.send_as(&reader, "GET", "/sessions?q=id-61").await;
+    assert_eq!((found.status.as_u16(), found.header("location")), (303, "/sessions/61"), "{}", found.text);
+    assert!(api.send_as(&reader, "GET", "/sessions").await.text.contains("Id of a session <input"));
+    for other in ["id-31", "31", "refund"] {
+        let none = api.send_as(&reader, "GET", &format!("/sessions?q={other}")).await;
+        assert!(none.status == 200 && none.text.contains("No stored session has this id."), "{other}: {}", none.text);
+    }
+    let refused = api.send_as(&watcher, "GET", "/sessions?q=id-61").await;
+    assert!(refused.text.contains("<code>sessions:read</code>"), "{}", refused.text);
+    // the page of a session needs what its answer in the API needs
+    let refused = api.send_as(&watcher, "GET", "/sessions/61").await;
+    assert!(refused.status == 403 && refused.text.contains("sessions:read"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn an_empty_list_says_where_the_period_lies() {
     let api = Api::in_depth().await;
     for search in ["", "&q=refund"] {
@@ -206,6 +256,21 @@ async fn a_chat_says_who_speaks_and_on_which_day() {
     let unnamed = page(&api, "/sessions/63?zone=UTC").await;
     assert!(unnamed.contains("<b>unnamed</b> <i>joined</i>"), "{unnamed}");
     assert!(unnamed.contains("(the provider did not have it); next try 2026-11-20 13:00 UTC."), "{unnamed}");
+}
+
+#[tokio::test]
+async fn a_summary_in_markdown_is_shown_as_text_with_its_form() {
+    let api = Api::in_depth().await;
+    run(
+        &api,
+        "update core.session_summaries set body = E'## Key points\\n\\n- **Ada** said <script>x()</script>\\n- two'
+          where session_id = 61",
+    )
+    .await;
+    let html = page(&api, "/sessions/61").await;
+    let list = "<h3>Key points</h3>\n<ul><li class=\"text\"><b>Ada</b> said &#60;script&#62;x()&#60;/script&#62;</li>\
+                <li class=\"text\">two</li></ul>";
+    assert!(html.contains(list), "{html}");
 }
 
 #[tokio::test]

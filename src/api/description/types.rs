@@ -80,6 +80,7 @@ fn taken(operation: &str, name: &str) -> Option<Takes> {
         (_, "contains" | "starts_with") => Parts,
         (_, "granularity") => Word("Granularity"),
         (_, "attribution") => Word("Attribution"),
+        ("read_explanation", "compare") => Word("ExplainedPeriod"),
         (_, "compare") => Word("CompareTo"),
         (_, "align") => Word("Align"),
         (_, "elapsed") => Word("Elapsed"),

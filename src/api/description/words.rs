@@ -5,6 +5,7 @@
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
+use crate::api::metrics::explain::COMPARED;
 use crate::api::metrics::question::conditions::OPS;
 use crate::model::action::ActionKind;
 use crate::model::api_key::Scope;
@@ -42,6 +43,7 @@ fn lists() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
             Attribution::ALL.map(Attribution::as_str).to_vec(),
         ),
         ("CompareTo", "A kind of period to compare with.", CompareTo::NAMES.to_vec()),
+        ("ExplainedPeriod", "A period to compare with.", COMPARED.to_vec()),
         ("Align", "`weekday`: each day is compared with one of the same day of the week.", vec!["calendar", "weekday"]),
         ("Elapsed", "`same`: of a range that is not over, only the elapsed part is compared.", vec!["full", "same"]),
         ("FilterOp", "A test; `not_in` keeps sessions without a value.", OPS.to_vec()),

@@ -1,7 +1,7 @@
 //! `GET` and `POST /v1/metrics/explain`: the explanation of a metric value.
 //!
 //! A query about one metric, read by the same rules as every metric query, with parameters of its own: the
-//! group, the instant of `changed_since`, and the dimensions of the drivers.
+//! group, the instant of `changed_since`, the period to compare with, and the dimensions of the drivers.
 
 use axum::Json;
 use chrono::{DateTime, Utc};
@@ -23,6 +23,7 @@ use crate::api::problem_responses::{AskProblems, ReadProblems};
 use crate::api::state::{ApiState, ForCaller};
 use crate::model::request_body::{RequestBody, request_body};
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
+use crate::query::metrics::compare::CompareTo;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{CHANGED_WITHIN, Explaining, Explanation, before, explain};
 use crate::query::range::TimeRange;
@@ -34,6 +35,9 @@ pub(crate) struct ExplainChoice {
     /// Instant since which changes are listed. Default: 24 hours ago.
     #[param(example = "2026-11-19T12:00:00Z")]
     changed_since: Option<String>,
+    /// Default: `previous_period`.
+    #[param(example = "previous_year")]
+    compare: Option<String>,
     /// Dimensions of the drivers. Default: all the metric can be grouped by.
     #[param(example = "channel,outcome")]
     drivers: Option<String>,
@@ -70,6 +74,9 @@ request_body! {
         /// Instant since which changes are listed. Default: 24 hours ago.
         #[schema(required = false)]
         changed_since: String,
+        /// As in the address.
+        #[schema(required = false)]
+        compare: String,
         /// Dimensions of the drivers. Default: all whose groups make up the metric.
         #[schema(required = false)]
         drivers: Vec<String>,
@@ -94,9 +101,9 @@ impl ExplainBody {
 /// Explain a metric value
 ///
 /// The value with its definition; `parts`, its composition; `left_out`, the sessions in the range that do not count, by
-/// reason; `changed`, its changes since yesterday; `previous`, the period before, with the `drivers` of the change by
+/// reason; `changed`, its changes since yesterday; `previous`, the compared period, with the `drivers` of the change by
 /// each dimension, which add up to it exactly (of a ratio: by rate and by mix); `sql`, one statement over the schema
-/// `analytics` that returns the value and runs in psql unchanged; `rows`, the link to the rows behind it.
+/// `analytics` that returns the value and runs in psql; `rows`, the link to the rows behind it.
 #[utoipa::path(
     get, path = "/v1/metrics/explain", tag = "figures",
     params(FigureChoice, TimeParameters, AsOfParameter, FieldParameters, ExplainChoice),
@@ -116,8 +123,9 @@ pub(crate) async fn explained(
 ) -> Result<Explanation, ApiError> {
     let (raw_query, values) = given.figure.raw_query(&mut faults);
     let since = given.choice.changed_since.as_ref().map(|text| Said::by_parameter("changed_since", text));
+    let compare = given.choice.compare.as_ref().map(|text| Said::by_parameter("compare", text));
     let drivers = texts("drivers", given.choice.drivers.as_deref());
-    respond(state, Asking { raw_query, values, since, drivers }, faults).await
+    respond(state, Asking { raw_query, values, since, compare, drivers }, faults).await
 }
 
 /// Explain a metric value (body)
@@ -144,6 +152,8 @@ pub(crate) async fn ask_explanation(
     }
     let since = asked.changed_since.value.as_ref();
     let since = since.and_then(|value| text(location(&asked.changed_since), value, &mut faults));
+    let compare = asked.compare.value.as_ref();
+    let compare = compare.and_then(|value| text(location(&asked.compare), value, &mut faults));
     let named = match &asked.drivers.value {
         None => &[],
         Some(Value::Array(named)) => named.as_slice(),
@@ -162,29 +172,31 @@ pub(crate) async fn ask_explanation(
         body::read(&body, "", &mut faults)
     };
     let values = choose(&mut raw_query, asked.group.value.as_ref(), &location(&asked.group), &mut faults);
-    respond(&state, Asking { raw_query, values, since, drivers }, faults).await.map(Json)
+    respond(&state, Asking { raw_query, values, since, compare, drivers }, faults).await.map(Json)
 }
 
 /// Fields of a query about many values that a query about one value may not have.
-const NOT_OF_ONE_FIGURE: [&str; 9] =
-    ["dimensions", "compare", "totals_by", "top", "order_by", "limit", "shape", "titles", "require_fresh"];
+const NOT_OF_ONE_FIGURE: [&str; 8] =
+    ["dimensions", "totals_by", "top", "order_by", "limit", "shape", "titles", "require_fresh"];
 
 /// An explanation as it was requested.
 struct Asking {
     raw_query: RawQuery,
     values: Values,
     since: Option<Said>,
+    compare: Option<Said>,
     drivers: Vec<Said>,
 }
 
 async fn respond(
     state: &ApiState,
-    Asking { raw_query, values, since, drivers }: Asking,
+    Asking { raw_query, values, since, compare, drivers }: Asking,
     mut faults: Faults,
 ) -> Result<Explanation, ApiError> {
     let now = state.clock.now();
     let question = Explaining {
         since: since.map_or(now - CHANGED_WITHIN, |said| instant_before(&said, state, now, &mut faults)),
+        compare: compare.map_or(Some(CompareTo::PreviousPeriod), |said| period(&said, &mut faults)),
         dimensions: drivers.iter().filter_map(|said| dimension(said, &mut faults)).collect(),
         is_of_days: raw_query.time.is_of_days(),
         now,
@@ -193,8 +205,10 @@ async fn respond(
     check_drivers(&understood, &drivers)?;
     // far enough back for the period of comparison
     let range = understood.query.range;
-    let from = before(range, question.is_of_days, understood.query.zone, now).from.min(range.from);
-    understood.catalog = state.catalog(Some(TimeRange { from, to: range.to })).await?;
+    if let Some(to) = question.compare {
+        let from = before(range, to, question.is_of_days, understood.query.zone, now).from.min(range.from);
+        understood.catalog = state.catalog(Some(TimeRange { from, to: range.to })).await?;
+    }
     let Some(subject) = subject(&understood, values) else {
         return Err(Faults::default().into_error()); // unreachable: a query has a metric
     };
@@ -223,6 +237,17 @@ fn instant_before(said: &Said, state: &ApiState, now: DateTime<Utc>, faults: &mu
     since.unwrap_or(now)
 }
 
+/// Names of the periods that a value is compared with.
+pub(crate) const COMPARED: [&str; 3] = [CompareTo::PreviousPeriod.as_str(), CompareTo::PreviousYear.as_str(), "none"];
+
+/// Reads the period to compare with; `None`: none.
+fn period(said: &Said, faults: &mut Faults) -> Option<CompareTo> {
+    if !COMPARED.contains(&said.text.as_str()) {
+        faults.note_unknown(&said.at, "unknown_value", &said.text, COMPARED);
+    }
+    [CompareTo::PreviousPeriod, CompareTo::PreviousYear].into_iter().find(|to| to.as_str() == said.text)
+}
+
 fn dimension(said: &Said, faults: &mut Faults) -> Option<Dimension> {
     let dimension = Dimension::parse(&said.text);
     if dimension.is_none() {
@@ -243,9 +268,9 @@ fn text(at: FaultLocation, value: &Value, faults: &mut Faults) -> Option<Said> {
 fn example() -> Value {
     json!({
         "metric": "resolution_rate", "definition_version": 1, "label": "Resolution rate", "unit": "ratio",
-        "description": "Resolved sessions among those completed in the range with a known outcome.",
-        "formula": "count(outcome = 'resolved') / count(outcome in ('resolved', 'unresolved'))",
-        "null_rule": "Only completed sessions with a known outcome count.",
+        "description": "Resolved sessions among those completed.",
+        "formula": "count(outcome = 'resolved') / count(…)",
+        "null_rule": "Only known outcomes count.",
         "bucket": {"start": "2026-11-18T00:00:00+01:00", "end": "2026-11-19T00:00:00+01:00", "status": "complete"},
         "figure": {"value": 0.742, "numerator": 371, "denominator": 500, "unknown_count": 12},
         "parts": {"by": "outcome", "items": [{"class": "resolved", "numerator": 371, "denominator": 371},
@@ -253,16 +278,15 @@ fn example() -> Value {
         "left_out": {"open": 41, "stale_open": 7, "unknown": 12, "not_applicable": 63, "rejected": 1, "deleted": 2,
                      "breakout_rooms": 0, "out_of_coverage": []},
         "classes": {"rows": 514, "counted": 500, "partly_known": 0, "unknown": 12, "deleted": 2, "breakout_rooms": 0, "not_measured": 0},
-        "changed": {"since": "2026-11-19T12:00:00Z", "value_then": {"value": 0.739, "numerator": 354, "denominator": 479},
-                    "sessions_new": 18, "sessions_changed": 3, "sessions_gone": 0, "fields": [{"field": "outcome", "session_count": 3}]},
+        "changed": {"since": "2026-11-19T12:00:00Z", "value_then": {"value": 0.739},
+                    "sessions_new": 18, "sessions_changed": 3, "sessions_gone": 0, "fields": []},
         "previous": {"from": "2026-11-17T00:00:00+01:00", "to": "2026-11-18T00:00:00+01:00",
-                     "figure": {"value": 0.749, "numerator": 340, "denominator": 454}, "change": -0.007,
+                     "figure": {"value": 0.749}, "change": -0.007,
                      "drivers": [{"dimension": "channel", "groups": [
-                         {"group": "whatsapp", "value": 0.7, "previous": 0.715, "contribution": -0.011, "rate": -0.009, "mix": -0.002},
-                         {"group": "webchat", "value": 0.81, "previous": 0.8, "contribution": 0.004, "rate": 0.003, "mix": 0.001}],
+                         {"group": "whatsapp", "value": 0.742, "previous": 0.749, "contribution": -0.007}],
                          "remainder": 0}]},
-        "sql": "select … from analytics.sessions s where …;",
-        "rows": "/v1/metrics/rows?zone=Europe/Berlin&metrics=resolution_rate&from=2026-11-18T00:00:00%2B01:00&to=2026-11-19T00:00:00%2B01:00",
+        "sql": "select …;",
+        "rows": "/v1/metrics/rows?zone=Europe/Berlin&metrics=resolution_rate&from=2026-11-18&to=2026-11-19",
         "freshness": crate::api::freshness::example()
     })
 }

@@ -23,11 +23,11 @@ use crate::api::parameters::time::TimeParameters;
 use crate::api::parameters::{Asked, Faults, parameter_groups};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::TableProblems;
-use crate::api::state::ForCaller;
+use crate::api::state::{ApiState, ForCaller};
 use crate::query::ReadError;
 use crate::query::bucket::{Granularity, MAX_BUCKETS};
 use crate::query::freshness::Freshness;
-use crate::query::metrics::explain::{ContributingRow, RowPosition, rows};
+use crate::query::metrics::explain::{ContributingRow, RowPosition, Subject, rows};
 use crate::query::metrics::registry::metric;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
@@ -78,36 +78,62 @@ pub(crate) async fn list_rows(
     headers: HeaderMap,
     Asked { given, mut faults }: Asked<RowParameters>,
 ) -> Result<Response, ApiError> {
-    let (raw_query, values) = given.figure.raw_query(&mut faults);
-    check_rows(&raw_query, &mut faults);
-    // bound to the parameters as given, not to the instants they meant at the time
-    let question = format!("rows {:?}", given.figure);
-    let (form, limit) = (given.form.read(&headers, &mut faults), given.page.limit(&mut faults));
-    let page = PageRequest::<KeysetPosition>::of_limit(&given.page, limit, question, &mut faults);
-    let instants: [fn(&KeysetPosition) -> _; 3] = [|after| after.range.0, |after| after.range.1, |after| after.row.at];
-    for at in instants {
-        page.check_instant(at, &mut faults);
-    }
-    let mut understood = understand(&state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
-    let form = form?;
-    if let Some(KeysetPosition { range: (from, to), .. }) = page.after {
-        understood.query.range = TimeRange { from, to };
-    }
-    let (now, catalog) = (understood.now, &understood.catalog);
-    let Some(subject) = subject(&understood, values.clone()) else {
-        return Err(Faults::default().into_error()); // unreachable: a query has a metric
-    };
-    let (range, columns) = (subject.query.range, row_columns(understood.query.zone));
-    let freshness = Freshness::over(catalog, &subject.sources, Some(range), now);
+    let form = given.form.read(&headers, &mut faults);
+    let listing = Listing::understand(&state, &given, faults).await?;
+    let (form, columns) = (form?, row_columns(listing.whole.understood.query.zone));
     if form != Form::Json && !given.page.is_said() {
-        let whole = WholeRows { pool: state.pool, understood, values };
-        return Ok(describe(list::whole(form, columns, whole, state.on_replica).await?, &freshness, []));
+        let freshness = listing.freshness()?;
+        return Ok(describe(list::whole(form, columns, listing.whole, state.on_replica).await?, &freshness, []));
     }
-    let after = page.after.as_ref().map(|after| after.row.clone());
-    let items = rows(&Snapshot::take(&state.pool).await?, &subject, after, page.to_read(), now).await?;
-    let (items, page) =
-        page.cut(items, |last| KeysetPosition { range: (range.from, range.to), row: last.position.clone() });
-    list::page(form, &columns, &List { items, page, freshness }, &uri)
+    list::page(form, &columns, &listing.page().await?, &uri)
+}
+
+/// A request for the rows behind a value that was understood.
+pub(crate) struct Listing {
+    whole: WholeRows,
+    request: PageRequest<KeysetPosition>,
+}
+
+impl Listing {
+    /// Understands the parameters; reads the catalog.
+    pub(crate) async fn understand(
+        state: &ApiState,
+        given: &RowParameters,
+        mut faults: Faults,
+    ) -> Result<Self, ApiError> {
+        let (raw_query, values) = given.figure.raw_query(&mut faults);
+        check_rows(&raw_query, &mut faults);
+        // bound to the parameters as given, not to the instants they meant at the time
+        let question = format!("rows {:?}", given.figure);
+        let request = PageRequest::<KeysetPosition>::read(&given.page, question, &mut faults);
+        let instants: [fn(&KeysetPosition) -> _; 3] =
+            [|after| after.range.0, |after| after.range.1, |after| after.row.at];
+        for at in instants {
+            request.check_instant(at, &mut faults);
+        }
+        let mut understood = understand(state, &raw_query, Granularity::None, MAX_BUCKETS, faults).await?;
+        if let Some(KeysetPosition { range: (from, to), .. }) = request.after {
+            understood.query.range = TimeRange { from, to };
+        }
+        Ok(Self { whole: WholeRows { pool: state.pool.clone(), understood, values }, request })
+    }
+
+    /// Returns how complete the data behind the rows is.
+    fn freshness(&self) -> Result<Freshness, ApiError> {
+        let (understood, subject) = (&self.whole.understood, self.whole.subject()?);
+        Ok(Freshness::over(&understood.catalog, &subject.sources, Some(subject.query.range), understood.now))
+    }
+
+    /// Reads the requested page.
+    pub(crate) async fn page(&self) -> Result<List<ContributingRow>, ApiError> {
+        let (WholeRows { pool, understood, .. }, subject) = (&self.whole, self.whole.subject()?);
+        let after = self.request.after.as_ref().map(|after| after.row.clone());
+        let snapshot = Snapshot::take(pool).await?;
+        let items = rows(&snapshot, &subject, after, self.request.to_read(), understood.now).await?;
+        let range = (subject.query.range.from, subject.query.range.to);
+        let (items, page) = self.request.cut(items, |last| KeysetPosition { range, row: last.position.clone() });
+        Ok(List { items, page, freshness: self.freshness()? })
+    }
 }
 
 /// All rows behind a value.
@@ -115,6 +141,13 @@ struct WholeRows {
     pool: PgPool,
     understood: Understood,
     values: Values,
+}
+
+impl WholeRows {
+    fn subject(&self) -> Result<Subject<'_>, ApiError> {
+        // unreachable: a query has a metric
+        subject(&self.understood, self.values.clone()).ok_or_else(|| Faults::default().into_error())
+    }
 }
 
 impl Pages for WholeRows {

@@ -54,6 +54,12 @@ pub(crate) struct RejectionChoice {
     )
 )]
 pub(crate) async fn list_rejections(request: ListRequest<RejectionChoice>) -> Result<Response, ApiError> {
+    let uri = request.uri();
+    Ok(rejections_of(request).await?.answer(&uri))
+}
+
+/// Returns a page of the rejected records, which the page shows, too.
+pub(crate) async fn rejections_of(request: ListRequest<RejectionChoice>) -> Result<List<Rejection>, ApiError> {
     let ListRequest { given, mut faults, list } = request;
     let is_resolved = match given.resolved.as_deref() {
         None | Some("false") => Some(false),
@@ -75,5 +81,5 @@ pub(crate) async fn list_rejections(request: ListRequest<RejectionChoice>) -> Re
     filter.before_reject_id = page.after;
     faults.refuse()?;
     let items = rejections::list(&list.state.pool, &filter, page.to_read()).await?;
-    Ok(list.answer(&page, items, |one| one.reject_id, filter.sources))
+    Ok(list.list(&page, items, |one| one.reject_id, filter.sources))
 }

@@ -42,6 +42,12 @@ pub(crate) struct OperationChoice {
     )
 )]
 pub(crate) async fn list_operations(request: ListRequest<OperationChoice>) -> Result<Response, ApiError> {
+    let uri = request.uri();
+    Ok(operations_of(request).await?.answer(&uri))
+}
+
+/// Returns a page of the commands, which the page shows, too.
+pub(crate) async fn operations_of(request: ListRequest<OperationChoice>) -> Result<List<Operation>, ApiError> {
     let ListRequest { given, mut faults, list } = request;
     let mut filter = OperationFilter {
         sources: list.sources(given.source.as_deref(), &mut faults),
@@ -52,5 +58,5 @@ pub(crate) async fn list_operations(request: ListRequest<OperationChoice>) -> Re
     filter.before_operation_id = page.after;
     faults.refuse()?;
     let items = operations::list(&list.state.pool, &filter, page.to_read()).await?;
-    Ok(list.answer(&page, items, |operation| operation.operation_id, filter.sources))
+    Ok(list.list(&page, items, |operation| operation.operation_id, filter.sources))
 }

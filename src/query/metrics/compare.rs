@@ -28,7 +28,7 @@ impl CompareTo {
     pub const NAMES: [&str; 3] = ["previous_period", "previous_year", "custom"];
 
     /// Returns the name in requests and answers.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::PreviousPeriod => "previous_period",
             Self::PreviousYear => "previous_year",

@@ -40,6 +40,47 @@ addEventListener("focusout", (event) => {
   if (event.target.closest && event.target.closest(".plot")) read(null);
 });
 
+// The links of a table or of a panel are one stop of the Tab key. Arrow keys lead from one to the next.
+const GROUPS = "p.links,tbody,.hits,.cards";
+const members = (group) => [...group.querySelectorAll("a[href],button:not([hidden])")];
+
+/** Makes one member of a group its stop. */
+function stop(group, at) {
+  for (const member of members(group)) member.tabIndex = member === at ? 0 : -1;
+}
+
+addEventListener("focusin", (event) => {
+  const group = event.target.closest && event.target.closest(GROUPS);
+  if (!group || !members(group).includes(event.target)) return;
+  stop(group, event.target);
+  const count = members(group).length;
+  if (count > 1 && !group.contains(event.relatedTarget)) readOut().textContent = `Arrow keys: ${count} links`;
+});
+
+addEventListener("focusout", (event) => {
+  if (event.target.closest && event.target.closest(GROUPS)) readOut().textContent = "";
+});
+
+addEventListener("keydown", (event) => {
+  const group = event.target.closest && event.target.closest(GROUPS);
+  if (!group || event.altKey || event.ctrlKey || event.metaKey) return;
+  const all = members(group), at = all.indexOf(event.target);
+  const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -at, End: all.length - 1 - at };
+  const next = at >= 0 && event.key in steps && all[at + steps[event.key]];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+});
+
+// a box that shows all of its table needs no stop
+const boxes = new ResizeObserver((changed) => {
+  for (const { target } of changed) {
+    const hides = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    if (hides) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+
 /** Returns what a button copies. */
 async function text(button) {
   const address = new URL(button.dataset.path || location.href, location.href);
@@ -88,6 +129,11 @@ function prepare() {
     own.hidden = false;
   }
   for (const plot of document.querySelectorAll(".plot:has(.hit)")) plot.tabIndex = 0;
+  for (const box of document.querySelectorAll(".scroll")) boxes.observe(box);
+  for (const group of document.querySelectorAll(GROUPS)) {
+    const all = members(group);
+    if (!all.some((member) => member.hasAttribute("tabindex"))) stop(group, all[0]);
+  }
 }
 
 /** Says whether the page waits for an answer. */

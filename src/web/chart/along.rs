@@ -96,7 +96,7 @@ pub(super) fn class(series: &Series, place: usize) -> String {
 }
 
 /// Returns the name of a series.
-fn name(series: &Series) -> String {
+pub(super) fn name(series: &Series) -> String {
     let mut groups = series.dimensions.iter();
     let in_words = match (groups.next(), groups.next()) {
         (Some((field, Some(value))), None) if !series.is_other => words::value(field, value),

@@ -78,8 +78,17 @@ pub(crate) fn heat(answered: &Answered, caption: &str) -> Heat {
         let values = (0..hours).map(|hour| Cell::number(text(day, hour)));
         std::iter::once(Cell::text(DAYS[day])).chain(values).collect()
     };
+    let said = super::said::week(
+        &DAYS,
+        hours,
+        |number| measured.map(|measured| measured.text(number)).unwrap_or_default(),
+        |day, hour| {
+            let (number, reason) = value(day, hour);
+            (number.map(|number| number.0), number.is_none() && super::is_unknown(Some(reason)))
+        },
+    );
     Heat {
-        caption: caption.to_owned(),
+        caption: format!("{caption} {said}"),
         days: DAYS,
         cells: cells.collect(),
         greatest: most.zip(measured).map(|(most, measured)| measured.text(most.0)).unwrap_or_default(),

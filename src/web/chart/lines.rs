@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::query::metrics::status::BucketStatus;
 use crate::web::chart::along::{Along, Bar, Chart, Point, SHAPES, Stroke, class};
 use crate::web::chart::axis::{HEADROOM, HEIGHT};
-use crate::web::chart::{as_place, pixels, size};
+use crate::web::chart::{as_place, pixels, said, size};
 use crate::web::reading::Answered;
 
 /// Most buckets whose points are marked: of more, only the line can be seen.
@@ -20,7 +20,7 @@ pub(crate) fn lines(answered: &Answered, metrics: &[&str], caption: &str) -> Cha
     let values = along.series.iter().flat_map(|series| series.data.iter().flatten());
     let greatest = values.map(|number| size(number.0)).fold(0.0, f64::max);
     let scale = along.scale(greatest);
-    let mut chart = along.chart(caption, scale, true);
+    let mut chart = along.chart(&format!("{caption} {}", said::lines(&along)), scale, true);
     let y = |value: Decimal| pixels(scale.y(size(value)));
     for at in (0..along.count()).filter(|at| along.is_doubtful(*at)) {
         chart.bars.push(Bar {

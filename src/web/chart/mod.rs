@@ -13,6 +13,7 @@ pub(crate) mod lines;
 pub(crate) mod picture;
 pub(crate) mod ranking;
 mod rows;
+mod said;
 pub(crate) mod spark;
 pub(crate) mod stacked;
 

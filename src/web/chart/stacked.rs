@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::query::metrics::status::BucketStatus;
 use crate::web::chart::along::{Along, Bar, Chart, class};
 use crate::web::chart::axis::{HEADROOM, HEIGHT};
-use crate::web::chart::{as_place, pixels, size};
+use crate::web::chart::{as_place, pixels, said, size};
 use crate::web::reading::Answered;
 
 /// Draws groups and metrics that add up, one on the other. Where a part is not known, the rest of the bucket is
@@ -15,7 +15,7 @@ pub(crate) fn stacked(answered: &Answered, metrics: &[&str], caption: &str) -> C
     let sum = |at: usize| along.series.iter().filter_map(|series| Along::value(series, at)).sum::<Decimal>();
     let greatest = (0..along.count()).map(|at| size(sum(at))).fold(0.0, f64::max);
     let scale = along.scale(greatest);
-    let mut chart = along.chart(caption, scale, false);
+    let mut chart = along.chart(&format!("{caption} {}", said::stack(&along)), scale, false);
     for at in 0..along.count() {
         let mut base = HEIGHT;
         let open = match along.status(at) {

@@ -1,9 +1,10 @@
 //! *Data health*: each stream of each source, how far it is proven, its last runs, its work list and its quota, and
 //! what differs from the providers' counts.
 //!
-//! The facts are those of `/v1/health/pollers`, `/v1/sync/runs` and `/v1/reconciliation`, read by the same code.
+//! The facts are those of `/v1/health/pollers`, `/v1/sync` and `/v1/reconciliation`, read by the same code.
 
 pub(crate) mod actions;
+pub(crate) mod lists;
 mod stream;
 
 use askama::Template;

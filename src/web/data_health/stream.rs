@@ -32,6 +32,8 @@ pub(super) struct StreamItem {
     pub(super) runs_sentence: String,
     /// Address of its facts as CSV.
     pub(super) csv: String,
+    /// What polling has written down of it.
+    pub(super) lists: [(&'static str, String); 4],
     /// Its row in the table of all streams.
     pub(super) row: Vec<Cell>,
     /// All else, by name.
@@ -42,6 +44,7 @@ impl StreamItem {
     pub(super) fn of(visit: &Visit, poller: &Poller, runs: &[Run], zoned: Zoned) -> Self {
         Self {
             csv: visit.file_link(&id(poller), FileKind::Csv),
+            lists: lists(visit, poller),
             source: poller.source.clone(),
             stream: poller.stream.clone(),
             state: poller.state.as_str().replace('_', " "),
@@ -62,6 +65,18 @@ impl StreamItem {
         let title = format!("{} · {}", self.source, self.stream);
         Panel::new(format!("{}-{}", self.source, self.stream), title, State::Table(Table { head, rows, ends: None }))
     }
+}
+
+/// Returns the lists of what polling has written down of a stream, with their addresses.
+fn lists(visit: &Visit, poller: &Poller) -> [(&'static str, String); 4] {
+    let of_source = visit.selection.with("source", Some(&poller.source));
+    let of_stream = of_source.with("stream", Some(&poller.stream));
+    [("runs", "Runs"), ("rejections", "Rejected records"), ("drift", "Unknown values"), ("commands", "Commands")].map(
+        |(list, name)| {
+            let selection = if list == "commands" { &of_source } else { &of_stream };
+            (name, selection.link_with(&format!("/data-health/{list}"), &["stream"]))
+        },
+    )
 }
 
 /// Returns the id of the panel of a stream.
@@ -86,7 +101,7 @@ pub(super) fn table(items: &[StreamItem]) -> Table {
 fn row(poller: &Poller, runs: &[Run], zoned: Zoned) -> Vec<Cell> {
     let is_list = poller.tasks.is_none();
     let minute = |at: Option<DateTime<Utc>>, none: &str| match at {
-        Some(at) => Cell { text: zoned.minute(at), ..zoned.cell(at) },
+        Some(at) => zoned.minute_cell(at),
         None => Cell::text(if is_list { none } else { "–" }),
     };
     let lag = match poller.lag_seconds {
@@ -177,7 +192,7 @@ fn facts(poller: &Poller, zoned: Zoned) -> Vec<(&'static str, Cell)> {
     add("Paused", poller.paused.as_ref().map(paused));
     let last = poller.last_success_at.map(|at| Cell { text: zoned.distance(at), ..zoned.cell(at) });
     add("Last complete run", last);
-    add("Waits until", poller.parked_until.map(|at| Cell { text: zoned.minute(at), ..zoned.cell(at) }));
+    add("Waits until", poller.parked_until.map(|at| zoned.minute_cell(at)));
     add("Last error", poller.last_error.as_ref().map(|error| last_error(error, zoned)));
     let windows = &poller.incomplete_windows;
     let first = |at: &dyn Fn(DateTime<Utc>) -> String| {

@@ -18,13 +18,14 @@ use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
 
 const PATH: &str = "/v1/sessions";
+/// The columns; a phone has room for the first four.
 const HEAD: [(&str, bool); 9] = [
     ("Began", false),
-    ("Source", false),
-    ("Kind", false),
     ("About", false),
     ("State", false),
     ("Length", true),
+    ("Kind", false),
+    ("Source", false),
     ("Minutes", true),
     ("Messages", true),
     ("People", true),
@@ -81,7 +82,8 @@ pub(super) fn empty(what: &str, freshness: &Freshness, visit: &Visit) -> Shown {
     Shown::Empty { sentence: format!("No {what} in this period; {through}."), is_known }
 }
 
-fn table(sessions: &[Session], visit: &Visit) -> Shown {
+/// Returns the list of sessions.
+pub(super) fn table(sessions: &[Session], visit: &Visit) -> Shown {
     let head = HEAD.iter().map(|(name, is_number)| if *is_number { Cell::number(*name) } else { Cell::text(*name) });
     let rows = sessions.iter().map(|session| row(session, &visit.selection, Zoned::of(visit))).collect();
     Shown::Sessions(Table { head: head.collect(), rows, ends: None })
@@ -110,11 +112,11 @@ fn row(session: &Session, selection: &Selection, zoned: Zoned) -> Vec<Cell> {
     let address = selection.link_beside_list(&format!("/sessions/{}", session.session_id));
     vec![
         Cell::link(zoned.minute(session.started_at), address),
-        Cell::text(&session.source),
-        Cell::text(&session.session_kind),
         Cell::text(about),
         Cell::text(state.replace('_', " ")),
         Cell::number(length(session, zoned)),
+        Cell::text(&session.session_kind),
+        Cell::text(&session.source),
         Cell::number(minutes),
         Cell::number(count(session.message_count)),
         Cell::number(count(session.person_count)),

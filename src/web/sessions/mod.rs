@@ -1,5 +1,6 @@
 //! *Sessions*: their list, the texts that a search finds, and one session with its parts.
 
+mod by_id;
 mod events;
 mod facts;
 mod found;
@@ -7,9 +8,10 @@ mod list;
 pub(crate) mod one;
 mod shown;
 mod strips;
+mod summary;
 
 use askama::Template;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::problem::ApiError;
 use crate::model::api_key::Scope;
@@ -18,7 +20,8 @@ use crate::model::session_outcome::SessionOutcome;
 use crate::query::search::HitKind;
 use crate::web::layout::Section;
 use crate::web::reading::{Reading, Trouble};
-use crate::web::sessions::shown::{Shown, words};
+use crate::web::sessions::by_id::Named;
+use crate::web::sessions::shown::{Read, Shown, words};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
 
@@ -80,15 +83,36 @@ fn caption(visit: &Visit) -> String {
     })
 }
 
+/// What the address asks for.
+enum Found {
+    /// One session, at this address.
+    Leads(String),
+    /// A list, with its heading.
+    Lists(&'static str, Read),
+}
+
+async fn found_by(visit: &Visit, reading: &Reading, text: Option<&str>) -> Found {
+    let Some(text) = text else { return Found::Lists("Sessions", list::read(visit, reading).await) };
+    let can_search = visit.state.caller.has_any(&[Scope::ContentRead]);
+    match by_id::read(visit, reading, text).await {
+        Ok(Named::One(address)) => Found::Leads(address),
+        Ok(Named::Several(read)) => Found::Lists("Sessions with this id", read),
+        Ok(Named::None) if !can_search => Found::Lists("Sessions with this id", by_id::nothing()),
+        Err(trouble) if !can_search => {
+            Found::Lists("Sessions with this id", Read { shown: Err(trouble), ..by_id::nothing() })
+        }
+        Ok(Named::None) | Err(_) => Found::Lists("Texts", found::read(visit, reading).await),
+    }
+}
+
 /// Answers with the section.
 pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let reading = Reading::open(&visit).await?;
     let selection = &visit.selection;
     let text = selection.get("q").map(ToOwned::to_owned);
-    let (heading, read) = if text.is_some() {
-        ("Texts", found::read(&visit, &reading).await)
-    } else {
-        ("Sessions", list::read(&visit, &reading).await)
+    let (heading, read) = match found_by(&visit, &reading, text.as_deref()).await {
+        Found::Leads(address) => return Ok(Redirect::to(&address).into_response()),
+        Found::Lists(heading, read) => (heading, read),
     };
     let here = |cursor: Option<&str>| selection.with("cursor", cursor).link_here(&visit.path);
     let (shown, next) = match read.shown {

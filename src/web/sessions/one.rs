@@ -11,13 +11,14 @@ use crate::model::stream::Stream;
 use crate::query::availability::Parts;
 use crate::query::provenance::{self, Change, Provenance};
 use crate::query::sessions::{self, Session};
-use crate::query::summaries::{self, Summary};
+use crate::query::summaries;
 use crate::query::{participants, transcripts};
 use crate::web::file::FileKind;
 use crate::web::layout::Section;
 use crate::web::panel::{Panel, Shown, State};
 use crate::web::reading::{Reading, Trouble};
 use crate::web::sessions::events::{self, Events};
+use crate::web::sessions::summary::{Block, Piece, blocks};
 use crate::web::sessions::{facts, strips};
 use crate::web::visit::Visit;
 use crate::web::zoned::Zoned;
@@ -49,7 +50,7 @@ struct SessionPage {
 /// What was said and written.
 struct Content {
     events: Events,
-    summary: Option<Summary>,
+    summary: Vec<Block>,
     lacks: Vec<String>,
 }
 
@@ -145,7 +146,7 @@ async fn content(visit: &Visit, parts: &Parts, zoned: Zoned) -> Result<Content, 
         ("The summary", parts.of(Stream::Summary)),
     ];
     let lacks = lacks.iter().filter_map(|(part, known)| events::lack(part, known, zoned)).collect();
-    Ok(Content { events, summary, lacks })
+    Ok(Content { events, summary: summary.as_ref().map(blocks).unwrap_or_default(), lacks })
 }
 
 async fn record(

@@ -81,6 +81,36 @@ async fn a_placeholder_is_no_id_of_a_record() {
 }
 
 #[tokio::test]
+async fn times_after_the_response_are_no_times() {
+    for provider in ["konpro", "konvo", "realtimekit"] {
+        let id = id_field(provider);
+        let of = |name: &str, at: &str| format!(r#"{{"{id}":"{name}","created_at":"{at}"}}"#);
+        let records = [of("good", "2026-03-01T00:00:00Z"), of("late", "2099-01-01T00:00:00Z")];
+        let page = page_of(provider, &[&records[0], &records[1]]).await;
+        let rejects: Vec<_> = page.rejects.iter().map(|one| (one.reason_code, one.json_pointer.as_str())).collect();
+        assert_eq!((page.records.len(), rejects), (1, vec![("unreadable_time", "/created_at")]), "{provider}");
+    }
+    for start in ["2099-01-01T00:00:00Z", "2001-01-01T00:00:00Z"] {
+        let meeting = format!(
+            r#"{{"id":"a","created_at":"2026-03-01T10:00:00Z","started_at":"{start}","ended_at":"2026-03-01T11:00:00Z","status":"ENDED","type":"meeting"}}"#
+        );
+        let page = page_of("realtimekit", &[&meeting]).await;
+        let session = &page.records[0].session;
+        let times = (session.started_at, session.ended_at, session.duration_seconds);
+        assert_eq!(times, (at("2026-03-01T10:00:00Z"), Some(at("2026-03-01T11:00:00Z")), None), "{start}");
+        assert_eq!(drift(&page, "unreadable_value", "/started_at", "impossible"), 1);
+    }
+    let chat = r#"{"id":"c","created_at":"2026-03-01T10:00:00Z","status":{"completed":false},"messages":[
+        {"message_id":"1","initiator_origin":"RECIPIENT","message":"a","created_at":"2026-03-01T10:00:00Z"},
+        {"message_id":"2","initiator_origin":"AI","message":"b","created_at":"2099-01-01T00:00:00Z"}]}"#;
+    let page = page_of("konvo", &[chat]).await;
+    let session = &page.records[0].session;
+    let sent: Vec<_> = session.messages.as_ref().unwrap().iter().map(|message| message.sent_at).collect();
+    assert_eq!(sent, [Some(at("2026-03-01T10:00:00Z")), None]);
+    assert_eq!((session.duration_seconds, session.last_activity_at), (None, None));
+}
+
+#[tokio::test]
 async fn wild_values_in_a_konpro_record() {
     let records = [
         r#"{"session_id":"text","created_at":"1772460000","duration":"612","status":"CONNECTED","avatar_id":"a\u0000b"}"#,

@@ -196,6 +196,39 @@ async fn f62_json_is_found_in_envelopes_and_lines() {
 }
 
 #[tokio::test]
+async fn f86_text_beside_the_times_and_two_speakers_of_a_cue_are_kept() {
+    let beside = "00:00:01,000 --> 00:00:02,000 one two\n00:00:03,000 --> 00:00:04,000 3 more\nand four\n";
+    let page = page(Stream::Transcript, beside).await;
+    let both = [(Some(1000), Some(2000), None, "one two"), (Some(3000), Some(4000), None, "3 more\nand four")];
+    assert_eq!((said(&page), page.rejects.len()), (both.to_vec(), 0));
+    let set = "WEBVTT\n\n00:01.000 --> 00:02.000 align:start line:0 Ana Souza: one\n\n00:03.000 --> 00:04.000 size:50%\ntwo\n";
+    let page = self::page(Stream::Transcript, set).await;
+    let both = [(Some(1000), Some(2000), Some("Ana Souza"), "one"), (Some(3000), Some(4000), None, "two")];
+    assert_eq!(said(&page), both);
+    for mark in ["", "- "] {
+        let cue =
+            format!("1\n00:00:01,000 --> 00:00:02,000\n{mark}Ana Souza: one two\n{mark}Ben Okafor: three\nfour\n");
+        let page = self::page(Stream::Transcript, cue).await;
+        let two = [
+            (Some(1000), Some(2000), Some("Ana Souza"), "one two"),
+            (Some(1000), Some(2000), Some("Ben Okafor"), "three\nfour"),
+        ];
+        assert_eq!(said(&page), two, "{mark}");
+    }
+}
+
+#[tokio::test]
+async fn f86_fractions_beyond_the_end_of_the_session_are_of_milliseconds() {
+    // the session of these requests lasts half an hour
+    let list =
+        |begin: &str| format!(r#"[{{"startTime":1520.75,"sentence":"a"}},{{"startTime":{begin},"sentence":"b"}}]"#);
+    let page = page(Stream::Transcript, list("300000.75")).await;
+    assert_eq!(begins(&page), [Some(1521), Some(300_001)]);
+    let page = self::page(Stream::Transcript, list("1600.25")).await;
+    assert_eq!(begins(&page), [Some(1_520_750), Some(1_600_250)]);
+}
+
+#[tokio::test]
 async fn f35_a_link_in_another_form_is_not_no_link() {
     for data in [
         r#"{"chat_download_url":["https://files.example/x"]}"#,

@@ -23,8 +23,22 @@ async fn fault(stream: Stream, file: impl Into<Vec<u8>>) -> String {
 
 #[tokio::test]
 async fn f18_a_summary_that_is_none_is_not_stored() {
-    for nothing in ["null", "undefined", "[]", " null\n", "\"\"", r#"{"summary":null}"#, r#"{"data":{"summary":" "}}"#]
-    {
+    for nothing in [
+        "null",
+        "undefined",
+        "[]",
+        " null\n",
+        "\"\"",
+        r#"{"summary":null}"#,
+        r#"{"data":{"summary":" "}}"#,
+        "None",
+        "N/A\n",
+        "[object Object]",
+        "false",
+        "0",
+        "\u{200b}\u{feff}",
+        r#"{"summary":"None"}"#,
+    ] {
         let answer = read_file(Stream::Summary, nothing).await.unwrap();
         assert_eq!(answer, ArtifactAnswer::Absent(Absence::ZeroBytes), "{nothing}");
     }

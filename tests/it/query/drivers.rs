@@ -37,6 +37,43 @@ async fn drivers_are_those_computed_by_hand() {
 }
 
 #[tokio::test]
+async fn the_drivers_since_a_year_before_leave_out_what_lies_between() {
+    let api = Api::new().await;
+    // two webchats and one whatsapp a year before the 18th, and a webchat between
+    sqlx::raw_sql(
+        "update core.sources set history_from = '2025-01-01Z' where source_id = 3;
+         update ingest.windows set window_from = '2025-01-01Z'
+          where source_id = 3 and window_from = (select min(window_from) from ingest.windows where source_id = 3);
+         insert into core.sessions overriding system value
+         select id, at, at, null, at, null, null, at, at, 3, null, null, false, 'konvo', 'chat', 'ended', 'resolved', null, 60,
+                null, 'id-' || id, null, channel, null, null, null, '\\x00', '\\x00'
+           from (values (81, timestamptz '2025-11-18 10:00Z', 'webchat'), (82, '2025-11-18 10:00Z', 'webchat'),
+                        (83, '2025-11-18 10:00Z', 'whatsapp'), (84, '2026-03-01 10:00Z', 'webchat')) v (id, at, channel)",
+    )
+    .execute(api.pool())
+    .await
+    .unwrap();
+    let path = "/v1/metrics/explain?metrics=sessions&from=2026-11-18&to=2026-11-19&source=konvo-eu&drivers=channel";
+    let answer = api.get(&format!("{path}&compare=previous_year")).await;
+    let previous = &answer["previous"];
+    assert_eq!(
+        (&previous["from"], &previous["to"]),
+        (&json!("2025-11-18T00:00:00+01:00"), &json!("2025-11-19T00:00:00+01:00"))
+    );
+    // four on the 18th: 33 and 35 by whatsapp, 32 by webchat, 34 without a channel
+    assert_eq!((&previous["figure"]["value"], &previous["change"]), (&json!(3), &json!(1)));
+    assert_eq!(
+        previous["drivers"][0]["groups"],
+        json!([{"group": null, "value": 1, "previous": 0, "contribution": 1},
+               {"group": "webchat", "value": 1, "previous": 2, "contribution": -1},
+               {"group": "whatsapp", "value": 2, "previous": 1, "contribution": 1}])
+    );
+    assert_eq!(api.get(&format!("{path}&compare=none")).await.get("previous"), None);
+    let refused = api.send("GET", &format!("{path}&compare=custom"), &[]).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["code"]), (422, &json!("unknown_value")));
+}
+
+#[tokio::test]
 async fn a_rate_moves_by_rate_and_mix_to_the_last_digit() {
     let api = Api::new().await;
     // the 17th before: two webchats, one resolved; one whatsapp, resolved

@@ -64,6 +64,28 @@ async fn values_of_one_day_by_provider_are_those_computed_by_hand() {
 }
 
 #[tokio::test]
+async fn a_group_of_sessions_without_the_notion_is_not_applicable_and_not_zero() {
+    let api = Api::new().await;
+    let day = format!("from=2026-11-18&to=2026-11-19&granularity=none&{WELL}");
+    let not_applicable = json!({"value": null, "reason": "not_applicable"});
+    let metrics = "sessions,minutes_consumed,resolved_sessions,messages";
+    let by_kind = api.get(&format!("/v1/metrics/query?metrics={metrics}&dimensions=session_kind&{day}")).await;
+    let of = |kind: &str, metric: &str| row(&by_kind, &json!({"session_kind": kind}), "")["values"][metric].clone();
+    assert_eq!((of("chat", "sessions"), of("chat", "minutes_consumed")), (json!({"value": 4}), not_applicable.clone()));
+    assert_eq!(of("avatar", "minutes_consumed"), json!({"value": 12.6}));
+    assert_eq!([of("avatar", "resolved_sessions"), of("avatar", "messages")], [&not_applicable; 2].map(Clone::clone));
+    assert_eq!(of("chat", "resolved_sessions"), json!({"value": 2, "unknown_count": 1}));
+    let by_channel = api.get(&format!("/v1/metrics/query?metrics={metrics}&dimensions=channel&{day}")).await;
+    for row in by_channel["rows"].as_array().unwrap() {
+        let is_chat = !row["dimensions"]["channel"].is_null();
+        assert_eq!(row["values"]["minutes_consumed"] == not_applicable, is_chat, "{row}");
+    }
+    let whatsapp = api.get(&format!("/v1/metrics/query?metrics=minutes_consumed&channel=whatsapp&{day}")).await;
+    assert_eq!(whatsapp["totals"]["minutes_consumed"], not_applicable);
+    assert!(whatsapp["coverage"]["eligible"] == 0, "{}", whatsapp["coverage"]);
+}
+
+#[tokio::test]
 async fn minutes_by_day_distinguish_zero_unknown_and_unproven() {
     let api = Api::new().await;
     let answer = api.get(&format!("/v1/minutes?from=2026-11-18&to=2026-11-21&{WELL}")).await;

@@ -43,6 +43,39 @@ async fn a_chart_is_also_a_file_with_its_values_and_needs_no_stylesheet() {
 }
 
 #[tokio::test]
+async fn a_caption_says_what_its_chart_says() {
+    let api = world().await;
+    let caption = |html: &str, id: &str| {
+        let (_, rest) = part(html, id).split_once("<figcaption>").unwrap();
+        let text = htmlize::unescape(rest.split("</figcaption>").next().unwrap()).into_owned();
+        text.replace('\u{202f}', " ").split_once(", UTC. ").unwrap().1.to_owned()
+    };
+    // completed: two on the 3rd, both resolved; one on the 5th, which is not
+    let state = "from=2026-11-01&to=2026-11-15&zone=UTC&source=konvo-lab";
+    let html = page(&api, &format!("/conversations?{state}")).await;
+    assert_eq!(
+        caption(&html, "outcomes"),
+        "Most on 2026-11-03 (2), least on 2026-11-01 (0). Greatest part: Resolved sessions, 66.7 %."
+    );
+    // the time to resolution of two chats, 24 hours and ten minutes, is that of the 3rd
+    assert_eq!(
+        caption(&html, "time-to-resolution"),
+        "Time to resolution, median: highest 12 h 05 min on 2026-11-03. Time to resolution, 90th percentile: highest 21 h \
+         37 min on 2026-11-03."
+    );
+    // begun: on Monday the 2nd at 10, Tuesday the 3rd at 8, and two Thursdays at 9 and at 10
+    let html = page(&api, &format!("/?{state}")).await;
+    assert_eq!(caption(&html, "week"), "Most on Mon at 10:00 (1). Thu has 50 % of all, Wed 0 %.");
+    assert_eq!(
+        caption(&html, "resolution"),
+        "Highest webchat, 100 % on 2026-11-03, lowest whatsapp, 0 % on 2026-11-05."
+    );
+    // proven until midnight in Berlin: of 48 hours in quarters, the last 25 are not
+    let html = page(&api, "/?from=2026-11-18&to=2026-11-20&zone=UTC&source=konpro-eu").await;
+    assert!(caption(&html, "minutes").ends_with("100 of 192 parts are not fully known."), "{html}");
+}
+
+#[tokio::test]
 async fn a_file_draws_each_value_at_its_height() {
     let api = Api::new().await;
     let week = "/charts/minutes.svg?range=last_7_days&zone=Europe/Berlin&source=rtk-prod";

@@ -47,8 +47,11 @@ async fn an_explanation_says_what_it_compares_in_the_words_of_the_card() {
     assert!(part(&html, "drivers-channel").contains("−100\u{202f}points"), "{html}");
     assert!(!html.contains("−100\u{202f}%") && explanation.contains(">All sessions of the period</a>"), "{html}");
     let yearly = page(&api, &format!("/explain?{state}&metric=resolution_rate&compare=previous_year")).await;
-    assert!(yearly.contains("which is not the period that the cards compare with"), "{yearly}");
-    assert!(!explanation.contains("cards compare"), "{explanation}");
+    assert!(yearly.contains("<dt>Compared with</dt><dd>2025-11-05 00:00 until 2025-11-07 00:00</dd>"), "{yearly}");
+    assert!(yearly.contains("<option value=\"previous_year\" selected>"), "{yearly}");
+    assert!(link(&yearly, "JSON").contains("&compare=previous_year"), "{yearly}");
+    let alone = page(&api, &format!("/explain?{state}&metric=resolution_rate&compare=none")).await;
+    assert!(!alone.contains("Compared with") && !alone.contains("id=\"drivers-"), "{alone}");
     // the parts of other ratios are no counts of one thing
     let html = page(&api, &format!("/explain?{state}&metric=messages_per_session")).await;
     let remarks = part(&html, "explanation").split_once("class=\"remarks\">").unwrap().1.split("</p>").next().unwrap();

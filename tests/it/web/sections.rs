@@ -188,7 +188,7 @@ async fn what_no_figure_depends_on_is_not_asked_for_and_not_lost() {
         ("/", ["range", "compare", "source"].as_slice()),
         ("/costs", &["range", "compare", "source"]),
         ("/sessions", &["range", "source"]),
-        ("/explain", &["range", "source"]),
+        ("/explain", &["range", "compare", "source"]),
         ("/data-health", &["source"]),
         ("/sessions/61", &[]),
     ] {

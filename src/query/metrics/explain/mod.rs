@@ -1,7 +1,7 @@
 //! Explanations of metric values.
 //!
 //! [`explain`] returns the composition of one value, the rows it excludes and why, its changes since yesterday, the
-//! drivers of its change since the previous period, and the SQL that computes it. [`rows()`] returns the sessions,
+//! drivers of its change since the compared period, and the SQL that computes it. [`rows()`] returns the sessions,
 //! messages or presences behind it. All of this uses the rows that the value is computed from ([`subject`]), and the
 //! value itself comes from a normal metrics query, so that the two cannot differ.
 
@@ -70,7 +70,7 @@ pub struct Explanation {
     pub classes: RowClasses,
     /// Changes since an earlier time.
     pub changed: Changes,
-    /// The previous period, and the drivers of the change since; absent for a past value (`as_known_at`).
+    /// The compared period, and the drivers of the change since; absent for a past value (`as_known_at`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
     /// One SQL statement over the schema `analytics` that computes the value.
@@ -82,14 +82,14 @@ pub struct Explanation {
     pub freshness: Freshness,
 }
 
-/// Explains a value. The catalog must cover the previous period as well as the range.
+/// Explains a value. The catalog must cover the compared period as well as the range.
 pub async fn explain(
     snapshot: &Snapshot,
     catalog: &Catalog,
     subject: &Subject<'_>,
     question: &Explaining,
 ) -> Result<Explanation, ReadError> {
-    let Explaining { since, now, .. } = *question;
+    let Explaining { since, now, compare, .. } = *question;
     let metric = subject.metric;
     let known_at = subject.query.as_known_at.unwrap_or(now);
     let figure = subject.value(snapshot, catalog, now).await?;
@@ -105,9 +105,9 @@ pub async fn explain(
     } else {
         subject.sums_by(snapshot, by, vec![subject.query.range], now).await?
     };
-    let previous = match subject.query.as_known_at {
-        None => Some(previous::of(snapshot, catalog, subject, &figure, question).await?),
-        Some(_) => None,
+    let previous = match compare.filter(|_| subject.query.as_known_at.is_none()) {
+        Some(to) => Some(previous::of(snapshot, catalog, subject, &figure, question, to).await?),
+        None => None,
     };
     let status = BucketStatus::of(&null_rules::proving(&subject.telling), subject.query.range, known_at);
     let zone = subject.query.zone;

@@ -1,7 +1,9 @@
-//! The previous period: as long as the range and directly before it, by the calendar of the zone.
+//! The period that a value is compared with: directly before the range and as long, or a year before it.
 //!
-//! It is the period that a comparison uses: days are counted as days, months as months. If the range is not over,
-//! only the same share of the period is compared: half a day against a whole one would always be a loss.
+//! It is the period that the comparison of a query uses: days are counted as days, months as months. If the range is
+//! not over, only the same share of the period is compared: half a day against a whole one would always be a loss.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Timelike, Utc};
 use chrono_tz::Tz;
@@ -23,14 +25,14 @@ use crate::query::number::Number;
 use crate::query::range::TimeRange;
 use crate::query::snapshot::Snapshot;
 
-/// The value of the previous period, and the drivers of the change since.
+/// The value of the compared period, and the drivers of the change since.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Previous {
-    /// First instant of the previous period.
+    /// First instant of the compared period.
     pub from: String,
     /// First instant after it. If the range is not over, the period is cut to the same elapsed time.
     pub to: String,
-    /// The value in the previous period.
+    /// The value in that period.
     pub figure: Figure,
     /// The change since, for sums and ratios; null: one of the two values is null.
     pub change: Option<Number>,
@@ -42,28 +44,29 @@ pub struct Previous {
     pub drivers: Vec<Drivers>,
 }
 
-/// Returns the previous period of a range, as a comparison with `previous_period` uses it, cut to the elapsed time of
-/// the range. `is_of_days`: the range was requested as a number of days, even if it covers whole months.
-pub fn before(range: TimeRange, is_of_days: bool, zone: Tz, now: DateTime<Utc>) -> TimeRange {
+/// Returns the period that a range is compared with, cut to the elapsed time of the range. `is_of_days`: the range was
+/// requested as a number of days, even if it covers whole months.
+pub fn before(range: TimeRange, to: CompareTo, is_of_days: bool, zone: Tz, now: DateTime<Utc>) -> TimeRange {
     let minute = now.trunc_subsecs(0).with_second(0).unwrap_or(now);
     let is_running = range.from < minute && now < range.to;
-    let wanted = Wanted { to: CompareTo::PreviousPeriod, by_weekday: false, same_elapsed: is_running, is_of_days };
+    let wanted = Wanted { to, by_weekday: false, same_elapsed: is_running, is_of_days };
     let pieces = Pieces { range, buckets: &[range], granularity: Granularity::None, zone };
     let nothing = TimeRange { from: range.from, to: range.from };
     let previous = Comparison::of(wanted, pieces, minute).map_or(nothing, |comparison| comparison.range);
     TimeRange { from: previous.from, to: previous.to.min(range.from) }
 }
 
-/// Returns the drivers of the change from the previous period to `current`.
+/// Returns the drivers of the change from the compared period to `current`.
 pub(super) async fn of(
     snapshot: &Snapshot,
     catalog: &Catalog,
     subject: &Subject<'_>,
     current: &Value,
     question: &Explaining,
+    to: CompareTo,
 ) -> Result<Previous, ReadError> {
     let (zone, now) = (subject.query.zone, question.now);
-    let range = before(subject.query.range, question.is_of_days, zone, now);
+    let range = before(subject.query.range, to, question.is_of_days, zone, now);
     let was = subject.within(range).value(snapshot, catalog, now).await?;
     let values = was.value.zip(current.value);
     let reason = match values {
@@ -91,36 +94,45 @@ async fn sets(
     previous: TimeRange,
     question: &Explaining,
 ) -> Result<Vec<Drivers>, ReadError> {
-    let range = subject.query.range;
-    let between = TimeRange { from: previous.to, to: range.from };
-    // Buckets must touch: the time between the two is read and ignored.
-    let mut buckets = vec![previous, range];
-    if between.from < between.to {
-        buckets.insert(1, between);
-    }
-    let periods = |sums: &[Sums]| (sums.first().copied().unwrap_or_default(), sums.last().copied().unwrap_or_default());
-    let by_source = subject.sums_by(snapshot, Dimension::Source, buckets.clone(), question.now).await?;
+    let by_source = sums_by(snapshot, subject, Dimension::Source, previous, question.now).await?;
     let mut whole = (Sums::default(), Sums::default());
-    for (_, sums) in &by_source {
-        let (before, after) = periods(sums);
-        whole.0.add(before);
-        whole.1.add(after);
+    for (_, before, after) in &by_source {
+        whole.0.add(*before);
+        whole.1.add(*after);
     }
     let mut sets = Vec::new();
     for dimension in Dimension::ALL.into_iter().filter(|dimension| is_told(subject, *dimension, &question.dimensions)) {
         let groups = match dimension {
             Dimension::Source => by_source.clone(),
-            _ => subject.sums_by(snapshot, dimension, buckets.clone(), question.now).await?,
+            _ => sums_by(snapshot, subject, dimension, previous, question.now).await?,
         };
-        let groups: Vec<drivers::Periods> = groups
-            .into_iter()
-            .map(|(group, sums)| (group, periods(&sums)))
-            .filter(|(_, periods)| *periods != (Sums::default(), Sums::default()))
-            .map(|(group, (before, after))| (group, before, after))
-            .collect();
         sets.extend(drivers::of(dimension.as_str(), &groups, whole, subject.metric.additivity()));
     }
     Ok(sets)
+}
+
+/// Returns the sums of each group in the compared period and in the range, without groups that have none.
+async fn sums_by(
+    snapshot: &Snapshot,
+    subject: &Subject<'_>,
+    dimension: Dimension,
+    previous: TimeRange,
+    now: DateTime<Utc>,
+) -> Result<Vec<drivers::Periods>, ReadError> {
+    let range = subject.query.range;
+    // One statement reads buckets that touch; the time between two that do not may be a year.
+    let read = if previous.to == range.from { vec![vec![previous, range]] } else { vec![vec![previous], vec![range]] };
+    let mut groups = BTreeMap::<(bool, Option<String>), (Sums, Sums)>::new();
+    for buckets in read {
+        for (group, sums) in subject.sums_by(snapshot, dimension, buckets.clone(), now).await? {
+            let periods = groups.entry((group.is_none(), group)).or_default();
+            for (bucket, sums) in buckets.iter().zip(sums) {
+                if *bucket == previous { periods.0.add(sums) } else { periods.1.add(sums) }
+            }
+        }
+    }
+    groups.retain(|_, periods| *periods != (Sums::default(), Sums::default()));
+    Ok(groups.into_iter().map(|((_, group), (before, after))| (group, before, after)).collect())
 }
 
 /// Returns whether to report drivers by a dimension: the metric can be grouped by it, and some source can have it.
@@ -142,7 +154,8 @@ mod tests {
 
     fn previous(from: &str, to: &str, now: &str) -> String {
         let range = TimeRange { from: from.parse().unwrap(), to: to.parse().unwrap() };
-        let TimeRange { from, to } = before(range, false, Berlin, now.parse().unwrap());
+        let to = CompareTo::PreviousPeriod;
+        let TimeRange { from, to } = before(range, to, false, Berlin, now.parse().unwrap());
         format!("{} {}", from.format("%dT%H:%M"), to.format("%dT%H:%M"))
     }
 

@@ -11,6 +11,7 @@ use crate::query::ReadError;
 use crate::query::bucket::Granularity;
 use crate::query::catalog::{Catalog, Source};
 use crate::query::metrics::answer;
+use crate::query::metrics::compare::CompareTo;
 use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::fold::group::{Grouping, Member};
 use crate::query::metrics::fold::null_rules;
@@ -49,6 +50,8 @@ pub const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(24);
 pub struct Explaining {
     /// Start of the changes to report.
     pub since: DateTime<Utc>,
+    /// The period to compare with; `None`: none.
+    pub compare: Option<CompareTo>,
     /// Dimensions of the drivers; empty: all dimensions that the metric can be grouped by.
     pub dimensions: Vec<Dimension>,
     /// Whether the range was requested as a number of days, even if it covers whole months.

@@ -1,17 +1,19 @@
-//! *Explain*: one value with its definition, its composition, what it leaves out, what changed, and the SQL.
+//! *Explain*: one value with its definition, its composition, what it leaves out, what changed, and the SQL. The rows
+//! behind it, and behind each of its parts, have a page of their own ([`rows`]).
+
+pub(crate) mod rows;
 
 use askama::Template;
 use axum::http::Uri;
 use axum::response::Response;
+use serde_json::{Map, Value};
 
 use crate::api::formats::cell::Cell as Exact;
 use crate::api::metrics::explain::explained;
 use crate::api::parameters::Asked;
 use crate::api::problem::ApiError;
 use crate::model::api_key::Scope;
-use crate::query::metrics::dimension::Dimension;
 use crate::query::metrics::explain::{Explanation, Part};
-use crate::query::metrics::filter::is_filterable;
 use crate::query::metrics::registry;
 use crate::query::number::Number;
 use crate::web::card::remarks;
@@ -26,8 +28,6 @@ use crate::web::words;
 
 /// Address of explanations.
 const PATH: &str = "/v1/metrics/explain";
-/// The metric of an address that names none.
-const DEFAULT_METRIC: &str = "sessions";
 
 /// A metric of the picker.
 struct MetricChoice {
@@ -55,12 +55,11 @@ struct Explained {
     null_rule: String,
     /// What the value is made of, and what is unknown.
     remarks: Vec<String>,
-    /// The period before: its dates, its value, and the change since.
+    /// The compared period: its dates, its value, and the change since.
     before: Option<(String, [Figure; 2])>,
-    /// Whether the cards compare with another period.
-    compares_otherwise: bool,
     panels: Vec<Panel>,
-    csv: String,
+    /// Address of the rows behind it.
+    rows: String,
     sessions: String,
 }
 
@@ -68,9 +67,10 @@ struct Explained {
 pub(crate) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let reading = Reading::open(&visit).await?;
     let selection = &visit.selection;
-    let metric = selection.get("metric").unwrap_or(DEFAULT_METRIC);
+    let metric = selection.get("metric").unwrap_or(rows::DEFAULT_METRIC);
     let group = selection.get("group").map(|group| format!("&group={}", escape(group))).unwrap_or_default();
-    let json = format!("{PATH}?{}", selection.question(&format!("metrics={}{group}", escape(metric))));
+    let compare = selection.get("compare").map(|compare| format!("&compare={}", escape(compare))).unwrap_or_default();
+    let json = format!("{PATH}?{}", selection.question(&format!("metrics={}{group}{compare}", escape(metric))));
     let read = async {
         let address = json.parse::<Uri>().map_err(|_| ApiError::NoSuchPath)?;
         explained(&visit.state, Asked::of(&address)?).await
@@ -155,29 +155,41 @@ impl Explained {
                 let dates = format!("{} until {}", minute(&previous.from), minute(&previous.to));
                 (dates, [measured.total(&previous.figure), words.change(previous.change)])
             }),
-            compares_otherwise: selection.compare().is_some_and(|compare| compare != "previous_period"),
             panels: tables
                 .into_iter()
                 .map(|(id, title, table)| Panel::new(id, title, State::Table(table)).with_files(visit))
                 .collect(),
-            csv: format!("{}&format=csv", explanation.rows),
+            rows: match rows_link(selection, &explanation, None) {
+                Some(rows) => rows,
+                None => explanation.rows.clone(),
+            },
             sessions: selection.link("/sessions"),
             explanation,
         }
     }
 }
 
+/// Returns the address of the rows behind a value, or behind one of its parts; `None`: they belong to no session.
+fn rows_link(selection: &Selection, explanation: &Explanation, part: Option<(&str, Option<&str>)>) -> Option<String> {
+    explanation.rows.starts_with(rows::PATH).then_some(())?;
+    let group = selection.get("group").and_then(|group| serde_json::from_str::<Map<String, Value>>(group).ok());
+    let mut group = group.unwrap_or_default();
+    group.extend(part.map(|(by, class)| (by.to_owned(), Value::from(class))));
+    let group = (!group.is_empty()).then(|| Value::Object(group).to_string());
+    let selection = selection.with("metric", Some(explanation.metric)).with("group", group.as_deref());
+    Some(selection.link_with("/explain/rows", &["metric", "group"]))
+}
+
 fn parts(selection: &Selection, explanation: &Explanation, words: Words<'_>) -> Table {
     let by = explanation.parts.by;
-    let is_link = Dimension::parse(by).is_some_and(is_filterable);
     let is_ratio = explanation.parts.items.iter().any(|part| part.denominator.is_some());
     let text = |class: &String| words::value(by, class).unwrap_or_else(|| class.clone());
-    let name = |part: &Part| match &part.class {
-        Some(class) if is_link && !class.contains(',') => {
-            Cell::link(text(class), selection.with(by, Some(class)).link_with("/explain", &["metric"]))
+    let name = |part: &Part| {
+        let name = part.class.as_ref().map_or_else(|| "(none)".to_owned(), text);
+        match rows_link(selection, explanation, Some((by, part.class.as_deref()))) {
+            Some(rows) => Cell::link(name, rows),
+            None => Cell::text(name),
         }
-        Some(class) => Cell::text(text(class)),
-        None => Cell::text("(none)"),
     };
     let plain = |number: Option<Number>| Cell::number(number.map_or_else(|| "none".to_owned(), |it| grouped(it.0, 1)));
     let row = |part: &Part| {
@@ -238,7 +250,7 @@ fn changed(explanation: &Explanation, words: Words<'_>) -> Table {
     Table { head: vec![Cell::text("Since then"), Cell::number("Count")], rows, ends: None }
 }
 
-/// Returns a table for each dimension, with the groups that drive the change since the previous period.
+/// Returns a table for each dimension, with the groups that drive the change since the compared period.
 fn drivers(explanation: &Explanation, words: Words<'_>) -> Vec<(String, String, Table)> {
     let Some(previous) = &explanation.previous else { return Vec::new() };
     let head = ["Group", "Before", "Now", "Contribution"];
