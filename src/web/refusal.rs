@@ -18,7 +18,7 @@ pub(crate) async fn show(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let address = request.uri().path_and_query().map_or("/", |address| address.as_str()).to_owned();
     let (scheme, home) = (Scheme::of(request.headers()), home(&request));
-    let is_get = request.method() == Method::GET;
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.run(request).await;
     let Some(reported) = response.extensions_mut().remove::<Reported>() else { return response };
     if response.status() == StatusCode::UNAUTHORIZED && is_get {

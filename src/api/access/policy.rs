@@ -139,7 +139,8 @@ impl AccessPolicy {
         let forwarded: Vec<&str> = forwarded.flat_map(|list| list.split(',')).map(str::trim).collect();
         let of_client = |text: &&&str| !text.parse::<IpAddr>().is_ok_and(is_trusted);
         let client = forwarded.iter().rev().find(of_client).filter(|_| is_proxied).map(|client| (*client).to_owned());
-        let own = text("host").or_else(|| request.uri().authority().map(Authority::as_str));
+        // the host of an absolute address counts, and not the header beside it (RFC 9112)
+        let own = request.uri().authority().map(Authority::as_str).or_else(|| text("host"));
         let host = text("x-forwarded-host").filter(|_| is_proxied).or(own);
         let is_secure = match text("x-forwarded-proto").filter(|_| is_proxied) {
             Some(scheme) => scheme.eq_ignore_ascii_case("https"),

@@ -49,7 +49,9 @@ async fn p14_a_foreign_host_is_misdirected() {
     assert_eq!(answer.json()["code"], "unknown_host");
     assert_eq!(answer.header("content-type"), "application/problem+json");
     // an absolute address of HTTP/1.1, and the authority of HTTP/2
-    assert_eq!(api.send("GET", "http://evil.example/v1/freshness", &[]).await.status, 421);
+    for headers in [&[][..], &[("host", "localhost")]] {
+        assert_eq!(api.send("GET", "http://evil.example/v1/freshness", headers).await.status, 421, "{headers:?}");
+    }
 }
 
 #[tokio::test]

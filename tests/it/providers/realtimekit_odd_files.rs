@@ -218,6 +218,15 @@ async fn f86_text_beside_the_times_and_two_speakers_of_a_cue_are_kept() {
 }
 
 #[tokio::test]
+async fn f86_numbers_of_cues_in_other_spellings_are_no_words() {
+    let cue = |number: &str, second: u32| format!("{number}\n00:00:0{second},000 --> 00:00:0{second},500\nword\n\n");
+    for [first, second] in [["#1", "#2"], ["1.", "2."], ["1:", "2:"], ["\u{661}", "\u{662}"]] {
+        let page = page(Stream::Transcript, cue(first, 1) + &cue(second, 2)).await;
+        assert_eq!(said(&page).iter().map(|line| line.3).collect::<Vec<_>>(), ["word"; 2], "{first}");
+    }
+}
+
+#[tokio::test]
 async fn f86_fractions_beyond_the_end_of_the_session_are_of_milliseconds() {
     // the session of these requests lasts half an hour
     let list =

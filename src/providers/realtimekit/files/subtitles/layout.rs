@@ -41,8 +41,10 @@ fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
+/// Whether a line is the number of a cue, in any script, also as `#2`, `2.` or `2:`.
 fn is_number(line: &str) -> bool {
-    !is_blank(line) && line.trim().bytes().all(|byte| byte.is_ascii_digit())
+    let digits = line.trim().trim_start_matches('#').trim_end_matches(['.', ':']);
+    !digits.is_empty() && digits.chars().all(char::is_numeric)
 }
 
 /// Whether a line begins a comment or a style. A style keyword stands alone on its line; a comment may begin on it.
