@@ -76,6 +76,8 @@ pub struct Answer {
     pub was_replaced: bool,
     /// The provider's clock at the time of the answer.
     pub provider_now: Option<DateTime<Utc>>,
+    /// The present at the time of the answer: the later of the provider's clock and ours, of which one may be slow.
+    pub present: DateTime<Utc>,
     /// Whether a header links to a next page (RFC 8288).
     pub has_next_link: bool,
     /// Memory permit, held as long as the answer or data made from it is in memory.
@@ -216,11 +218,13 @@ impl ApiClient {
             return Err(fail(PullErrorKind::Contract, detail, Some(status)));
         }
         let provider_now = provider_date(&headers);
+        let present = provider_now.map_or(now, |provider_now| provider_now.max(now));
         Ok(Answer {
             call: call.to_owned(),
             body,
             was_replaced,
             provider_now,
+            present,
             has_next_link: links_next(&headers),
             room,
         })

@@ -74,6 +74,8 @@ pub(super) struct ListEnd {
     reading: Reading,
     cursors: HashSet<Cursor>,
     pub(super) page_count: u64,
+    /// Number of pages that had new records.
+    new_pages: u64,
     /// Rows of the longest page so far.
     longest_page: u64,
     empty_pages: u32,
@@ -116,6 +118,7 @@ impl ListEnd {
         self.page_count += 1;
         let distinct = self.distinct();
         let is_new = distinct > seen_before;
+        self.new_pages += u64::from(is_new);
         if page.total.is_some() {
             self.counted.has_shrunk |= page.total < self.counted.total;
             self.counted.total = page.total;
@@ -126,7 +129,7 @@ impl ListEnd {
         self.stale_pages = if page.rows > 0 && !is_new { self.stale_pages + 1 } else { 0 };
         let is_full = self.is_full(page);
         let more = match page.more {
-            More::Pages(count) if count > self.page_count => More::Flag,
+            More::Pages(count) if count > self.new_pages => More::Flag,
             More::Pages(_) => More::Unsaid,
             more => more,
         };

@@ -37,6 +37,8 @@ pub(super) struct Listing {
     pub(super) more: More,
     /// The provider's clock.
     pub(super) provider_now: Option<DateTime<Utc>>,
+    /// The present at the time of the answer.
+    pub(super) present: DateTime<Utc>,
     /// Unknown fields and values of the answer so far.
     pub(super) drift: DriftItems,
     /// The error to return if the list was `null`.
@@ -53,6 +55,7 @@ impl Listing {
             total: paging.total,
             more: if answer.has_next_link { More::Flag } else { paging.more },
             provider_now: answer.provider_now,
+            present: answer.present,
             drift,
             null: None,
             room: answer.room.clone(),
@@ -100,7 +103,7 @@ impl Listing {
         for raw in self.records {
             let drift = DriftItems::default();
             let session = normalize(raw.get(), &drift);
-            match session.and_then(|session| possible(session, raw.get().as_bytes(), self.provider_now, &drift)) {
+            match session.and_then(|session| possible(session, raw.get().as_bytes(), self.present, &drift)) {
                 Ok(session) => {
                     let raw = String::from(Box::<str>::from(raw)).into_bytes();
                     page.records.push(Record { raw, session, drift: drift.into_inner(), alone: None });
@@ -117,10 +120,9 @@ impl Listing {
 fn possible(
     mut session: Session,
     raw: &[u8],
-    fetched_at: Option<DateTime<Utc>>,
+    fetched_at: DateTime<Utc>,
     drift: &DriftItems,
 ) -> Result<Session, Reject> {
-    let Some(fetched_at) = fetched_at else { return Ok(session) };
     if !is_possible_end(session.created_at, fetched_at) {
         return Err(Reject {
             raw: raw.to_vec(),
@@ -145,7 +147,7 @@ pub(super) fn record_of(
     let (bytes, drift) = (stored.bytes, DriftItems::default());
     let session = normalize(&String::from_utf8_lossy(bytes), &drift)
         .map_err(|reject| Reject { raw: bytes.to_vec(), ..reject })?;
-    let session = possible(session, bytes, Some(stored.now), &drift)?;
+    let session = possible(session, bytes, stored.now, &drift)?;
     Ok(Record { raw: bytes.to_vec(), session, drift: drift.into_inner(), alone: None })
 }
 

@@ -80,7 +80,9 @@ async fn a14_a_chat_completed_days_later_is_found_under_both_meanings_of_the_fil
     for filter_meaning in [FilterMeaning::Created, FilterMeaning::Updated] {
         let mut world = World::new().await;
         let feed = plain_feed(Platform::Konvo, 5);
-        feed.insert(records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(3)));
+        let settled =
+            ["settled-1", "settled-2"].map(|id| records::record(Platform::Konvo, id, noon() - TimeDelta::days(3)));
+        settled.iter().for_each(|one| feed.insert(one.clone()));
         let done = records::record(Platform::Konvo, "late", noon() - TimeDelta::minutes(30));
         let open_json = done.json.replace(r#""completed":true"#, r#""completed":false"#);
         feed.insert(FixedRecord { json: open_json, ..done.clone() });
@@ -93,9 +95,8 @@ async fn a14_a_chat_completed_days_later_is_found_under_both_meanings_of_the_fil
             world.clock.set(noon() + TimeDelta::days(day));
             if day == 4 {
                 let updated_at = noon() + TimeDelta::days(4) - TimeDelta::minutes(5);
-                // the open chat is completed, and one that was settled long ago changes
-                for touched in [done.clone(), records::record(Platform::Konvo, "settled", noon() - TimeDelta::days(3))]
-                {
+                // the open chat is completed, and two that were settled long ago change: three prove the meaning
+                for touched in settled.iter().chain([&done]).cloned() {
                     let now = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
                     let json = touched.json.replace("\"last_updated\":\"", &now);
                     assert!(feed.replace(FixedRecord { json, updated_at, ..touched }));
@@ -105,10 +106,9 @@ async fn a14_a_chat_completed_days_later_is_found_under_both_meanings_of_the_fil
             assert!(line.is_complete(), "{filter_meaning:?}: {line:?}");
         }
         assert_eq!(world.number(open).await, 0, "{filter_meaning:?}");
-        assert_eq!(world.number("select count(*) from core.sessions where outcome = 'resolved'").await, 7);
+        assert_eq!(world.number("select count(*) from core.sessions where outcome = 'resolved'").await, 8);
         let learnt = world.text("select min(value) from ingest.source_facts where name = 'filter_meaning'").await;
-        let expected = (filter_meaning == FilterMeaning::Updated).then_some("updated");
-        assert_eq!(learnt.as_deref(), expected);
+        assert_eq!(learnt.as_deref() == Some("updated"), filter_meaning == FilterMeaning::Updated, "{learnt:?}");
     }
 }
 

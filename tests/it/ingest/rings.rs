@@ -228,16 +228,18 @@ async fn an_old_session_is_missed_only_behind_one_that_is_listed() {
 async fn a_list_that_goes_by_change_is_as_fresh_as_it_is_complete() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 3);
-    feed.insert(records::record(Platform::Konvo, "old", noon() - TimeDelta::days(40)));
+    let olds = ["old-1", "old-2", "old-3"].map(|id| records::record(Platform::Konvo, id, noon() - TimeDelta::days(40)));
+    olds.iter().for_each(|old| feed.insert(old.clone()));
     let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };
     let provider = world.simulate(Platform::Konvo, feed.clone(), quirks).await;
     poll_at(&world, TimeDelta::zero()).await;
-    // a change of an old chat reveals the meaning
-    let old = records::record(Platform::Konvo, "old", noon() - TimeDelta::days(40));
+    // changes of old chats reveal the meaning
     let updated_at = noon() + TimeDelta::minutes(2);
     let touched = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
-    let json = old.json.replace("\"last_updated\":\"", &touched);
-    assert!(feed.replace(FixedRecord { json, updated_at, ..old }));
+    for old in olds {
+        let json = old.json.replace("\"last_updated\":\"", &touched);
+        assert!(feed.replace(FixedRecord { json, updated_at, ..old }));
+    }
     poll_at(&world, TimeDelta::minutes(5)).await;
     let asked = provider.requests().len();
     poll_at(&world, TimeDelta::days(8)).await;

@@ -148,7 +148,7 @@ async fn changes_of_a_chat_are_kept_by_field_and_listed_over_the_api() {
     assert_eq!(told["items"][1]["run_id"], 2);
     assert_eq!(told["fetched_at"], "2026-03-10T12:05:00Z");
     assert_eq!(told["content_run_id"], 2);
-    assert_eq!((&told["mapping_version"], &told["missed_count"]), (&3.into(), &0.into()));
+    assert_eq!((&told["mapping_version"], &told["missed_count"]), (&4.into(), &0.into()));
     let hash = world.text("select encode(raw_hash, 'hex') from core.sessions where provider_session_id = 'c'").await;
     assert_eq!(told["content_hash"].as_str(), hash.as_deref());
     let mut fields = Vec::new();

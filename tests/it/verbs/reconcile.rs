@@ -182,12 +182,14 @@ async fn each_meaning_of_the_filter_is_compared_by_its_own_time() {
         let mut world = World::new().await.with_settings(MARCH);
         let quirks = Quirks { filter_meaning, ..Quirks::default() };
         let feed = feed(Platform::Konvo);
-        // created before the window that it changed in: this reveals the meaning of the filter
-        let old = records::record(Platform::Konvo, "old", at("2026-02-20T12:00:00Z"));
-        let updated_at = at("2026-03-01T00:01:00Z");
-        let changed = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
-        let json = old.json.replace("\"last_updated\":\"", &changed);
-        feed.insert(FixedRecord { updated_at, json, ..old });
+        // created before the window that they changed in: three reveal the meaning of the filter
+        for id in ["old-1", "old-2", "old-3"] {
+            let old = records::record(Platform::Konvo, id, at("2026-02-20T12:00:00Z"));
+            let updated_at = at("2026-03-01T00:01:00Z");
+            let changed = format!("\"last_updated\":\"{}\",\"before\":\"", records::iso(updated_at));
+            let json = old.json.replace("\"last_updated\":\"", &changed);
+            feed.insert(FixedRecord { updated_at, json, ..old });
+        }
         let _provider = world.simulate(Platform::Konvo, feed, quirks).await;
         world.poll_one().await;
         let report = reconcile(&world).await;
