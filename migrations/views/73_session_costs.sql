@@ -28,7 +28,9 @@ select s.started_at, s.completed_at, s.session_id, s.source_id, s.source, s.prov
                    when unit.name = 'resolution' then (nullif(s.outcome, 'unknown') = 'resolved')::int
                    when s.is_sold_by_connection then x.consumed_quantity
                    else s.minutes_consumed end as consumed_quantity,
-              case when s.is_sold_by_connection then x.by_connection else ceil(s.minutes_consumed) end as by_connection,
+              case when unit.name <> 'minute' then 0
+                   when s.is_sold_by_connection then x.by_connection
+                   else ceil(s.minutes_consumed) end as by_connection,
               case when unit.name = 'session' then s.session_card_id
                    when unit.name = 'resolution' then s.resolution_card_id
                    when s.is_sold_by_connection then x.rate_card_id

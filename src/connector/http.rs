@@ -289,6 +289,7 @@ fn is_soon(wait: TimeDelta) -> bool {
 /// Whether a `Link` header names a next page.
 fn links_next(headers: &HeaderMap) -> bool {
     let links = headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
-    let plain = |text: &str| text.replace(['"', ' '], "").to_ascii_lowercase();
-    links.flat_map(|links| links.split([';', ','])).any(|part| plain(part) == "rel=next")
+    let relations = |part: &str| part.trim().strip_prefix("rel").map(|said| said.replace(['=', '"'], " "));
+    let names_next = |said: &str| said.split_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"));
+    links.flat_map(|links| links.split([';', ','])).filter_map(relations).any(|said| names_next(&said))
 }

@@ -27,7 +27,7 @@ pub struct SchemaAlterations {
     pub found: Vec<String>,
 }
 
-/// Returns each object with its definition, tables first.
+/// Returns each object with its definition.
 pub(super) async fn describe(connection: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {
     let mut tx = connection.begin().await?;
     sqlx::query(PLAIN).execute(&mut *tx).await?;

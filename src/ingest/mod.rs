@@ -156,9 +156,8 @@ async fn run(
     {
         outcome = outcome.and(run.refresh_open(targets.present.from, settling).await);
     }
-    // a full reading believes nothing about the filter
     if (is_by_creation || extent == Extent::Full) && outcome.is_ok() {
-        outcome = run.read_rings(&policy, extent).await;
+        outcome = run.read_rings(&policy, extent, is_by_creation).await;
     }
     let outcome = run.settle_fields(outcome, &policy).await;
     Ok(Polled::Ran(run.finish(&lease, outcome).await))

@@ -32,15 +32,22 @@ pub(super) enum Extent {
 }
 
 impl Run<'_> {
-    /// Reads the rings. Errors in a full reading, and where the run itself must end.
-    pub(super) async fn read_rings(&mut self, policy: &StreamPolicy, extent: Extent) -> Result<(), Halt> {
+    /// Reads the rings. Errors in a full reading, and where the run itself must end. A list that goes by change needs
+    /// none; a full reading, which believes nothing about the filter, reads the whole past once.
+    pub(super) async fn read_rings(
+        &mut self,
+        policy: &StreamPolicy,
+        extent: Extent,
+        is_by_creation: bool,
+    ) -> Result<(), Halt> {
         let (pool, now, is_full) = (&self.poller.pool, self.began_at, extent == Extent::Full);
         let standings = ring::standings(pool, self.guard.stream_key()).await.map_err(Halt::Store)?;
         self.use_backfill_connector((!is_full).then(|| self.share()));
         let doubts = std::mem::take(&mut self.doubts);
         let (mut finished, mut unfinished) = (Vec::new(), Vec::new());
         let (mut has_read, mut trouble) = (false, None);
-        for ring in Ring::ALL {
+        let rings = if is_by_creation { &Ring::ALL[..] } else { &[Ring::Weekly] };
+        for &ring in rings {
             let standing = standings.get(&ring).copied().unwrap_or_default();
             let pass = if is_full { Some(now) } else { standing.pass(ring, now) };
             let Some(since) = pass else { continue };
@@ -52,7 +59,8 @@ impl Run<'_> {
                     Err(Halt::Pull(error)) => trouble = Some(error),
                     covered => covered?,
                 }
-                left = self.unread(ring, since).await?;
+                // by change, the time up to which all changes are listed says when states were seen
+                left = if is_by_creation { self.unread(ring, since).await? } else { Vec::new() };
             }
             if left.is_empty() {
                 finished.push((ring, since));

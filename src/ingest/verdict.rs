@@ -161,8 +161,8 @@ pub fn advice_for(class: &str) -> Option<&'static str> {
              read once a second reading a day later is the same.",
         ),
         CLOCK_SKEW => Some(
-            "Set the clock that the error names (NTP); a provider's clock is its own to set. Until then sessions count as \
-             complete up to the earliest clock only, and the newest are found later. The next poll compares again.",
+            "Set the clock that the error names (NTP); a provider's clock is its own to set. Until then sessions count \
+             as complete up to the earliest clock only, and the newest are found later. The next poll compares again.",
         ),
         "same_account" => Some(
             "Nothing of the source is stored while its account is stored under another slug; the error names the way out.",

@@ -14,7 +14,7 @@ use crate::model::message::Message;
 use crate::model::page::{Cursor, DriftItem, More, Reject};
 use crate::model::participant::Participant;
 use crate::model::quality::PeerReport;
-use crate::model::session::leave_out;
+use crate::model::session::{EARLIEST_START, is_possible_time};
 use crate::model::stream::Stream;
 use crate::model::transcript::{Summary, Transcript};
 
@@ -158,19 +158,29 @@ impl ArtifactPage {
         self.facts.extend(page.facts);
     }
 
-    /// Leaves out times of presences and messages that are in the future of their own fetch, and counts them.
+    /// Leaves out times of presences and messages that are in the future of their own fetch, and presences long before
+    /// their session, and counts them.
     pub fn leave_out_impossible_times(&mut self, request: &ArtifactRequest<'_>) {
         // our own clock may be slow
         let fetched_at = request.session.ended_at.map_or(request.now, |ended_at| ended_at.max(request.now));
         let mut paths = Vec::new();
-        let mut leave_out =
-            |at: &mut Option<DateTime<Utc>>, path| paths.extend(leave_out(at, fetched_at).then_some(path));
+        let mut leave_out = |at: &mut Option<DateTime<Utc>>, earliest: Option<DateTime<Utc>>, path| {
+            let is_impossible = |at: &mut DateTime<Utc>| !is_possible_time(*at, fetched_at) || Some(*at) < earliest;
+            paths.extend(at.take_if(is_impossible).map(|_| path));
+        };
+        let earliest = Some(request.session.started_at - EARLIEST_START);
         match &mut self.artifact {
-            Artifact::Participants(list) => list.iter_mut().for_each(|one| {
-                leave_out(&mut one.joined_at, "/joined_at");
-                leave_out(&mut one.left_at, "/left_at");
-            }),
-            Artifact::Chat(messages) => messages.iter_mut().for_each(|one| leave_out(&mut one.sent_at, "/createdAt")),
+            Artifact::Participants(list) => {
+                for one in list {
+                    leave_out(&mut one.joined_at, earliest, "/joined_at");
+                    leave_out(&mut one.left_at, earliest, "/left_at");
+                }
+            }
+            Artifact::Chat(messages) => {
+                for one in messages {
+                    leave_out(&mut one.sent_at, None, "/createdAt");
+                }
+            }
             Artifact::Transcript(_) | Artifact::Summary(_) | Artifact::Quality(_) => {}
         }
         paths.sort_unstable();

@@ -33,8 +33,20 @@ pub enum IdError {
 }
 
 /// Words that programs write for no id, in lower case.
-const PLACEHOLDERS: [&str; 9] =
-    ["undefined", "null", "nil", "none", "nan", "n/a", "-", "[object object]", "00000000-0000-0000-0000-000000000000"];
+const PLACEHOLDERS: [&str; 12] = [
+    "undefined",
+    "null",
+    "nil",
+    "none",
+    "nan",
+    "n/a",
+    "-",
+    "false",
+    "true",
+    "\\n", // of dumps of databases
+    "[object object]",
+    "00000000-0000-0000-0000-000000000000",
+];
 
 impl SourceSlug {
     /// Checks a text and creates a slug.
@@ -89,7 +101,7 @@ impl ProviderRecordId {
         if chars == 0 || chars > Self::MAX_CHARS || text.chars().any(char::is_control) {
             return Err(IdError::Record { chars, max: Self::MAX_CHARS });
         }
-        if Self::is_placeholder(text) || text.contains(char::REPLACEMENT_CHARACTER) {
+        if Self::is_none(text) {
             return Err(IdError::Placeholder(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
@@ -98,6 +110,11 @@ impl ProviderRecordId {
     /// Whether a text stands for no id: several records have it, and would become one.
     pub fn is_placeholder(text: &str) -> bool {
         PLACEHOLDERS.contains(&text.trim().to_ascii_lowercase().as_str())
+    }
+
+    /// Whether a text identifies nothing: a placeholder, or an id that lost characters.
+    pub fn is_none(text: &str) -> bool {
+        Self::is_placeholder(text) || text.contains(char::REPLACEMENT_CHARACTER)
     }
 
     /// Returns the id as text.

@@ -1,7 +1,5 @@
 //! The session: one conversation, meeting or avatar stream, in terms that all providers share.
 
-use std::cmp::Ordering;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
@@ -157,32 +155,21 @@ pub fn possible_change(stated: Option<DateTime<Utc>>, fetched_at: Option<DateTim
     stated.filter(|at| fetched_at.is_none_or(|fetched_at| *at <= fetched_at + AHEAD))
 }
 
-/// Compares two change times; to the second if one of them has no fraction, since providers drop it at times.
-pub fn compare_changes(one: DateTime<Utc>, other: DateTime<Utc>) -> Ordering {
-    let is_whole = |at: DateTime<Utc>| at.timestamp_subsec_nanos() == 0;
-    if is_whole(one) || is_whole(other) { one.timestamp().cmp(&other.timestamp()) } else { one.cmp(&other) }
-}
-
 /// A time this much later than its own fetch is a fault, and not a difference of clocks.
-const END_AHEAD: TimeDelta = TimeDelta::hours(1);
+const TIME_AHEAD: TimeDelta = TimeDelta::hours(1);
 /// A start this long before the creation of its session is a fault.
-const EARLIEST_START: TimeDelta = TimeDelta::days(1);
+pub const EARLIEST_START: TimeDelta = TimeDelta::days(1);
 
-/// Returns whether something can have ended at this instant when it was fetched.
-pub fn is_possible_end(at: DateTime<Utc>, fetched_at: DateTime<Utc>) -> bool {
-    at <= fetched_at + END_AHEAD
-}
-
-/// Leaves out a time that is in the future of its own fetch; returns whether it was.
-pub fn leave_out(at: &mut Option<DateTime<Utc>>, fetched_at: DateTime<Utc>) -> bool {
-    at.take_if(|at| !is_possible_end(*at, fetched_at)).is_some()
+/// Returns whether something can have happened at this instant when it was fetched.
+pub fn is_possible_time(at: DateTime<Utc>, fetched_at: DateTime<Utc>) -> bool {
+    at <= fetched_at + TIME_AHEAD
 }
 
 impl Session {
     /// Leaves out times that cannot be: an end, a start or a message in the future of their own fetch, and a start long
     /// before the creation; returns the names of their fields.
     pub fn leave_out_impossible_times(&mut self, fetched_at: DateTime<Utc>) -> Vec<&'static str> {
-        let is_possible = |at: &DateTime<Utc>| is_possible_end(*at, fetched_at);
+        let is_possible = |at: &DateTime<Utc>| is_possible_time(*at, fetched_at);
         let mut left_out = Vec::new();
         if !is_possible(&self.started_at) || self.started_at < self.created_at - EARLIEST_START {
             self.started_at = self.created_at;
@@ -196,7 +183,7 @@ impl Session {
             self.duration_seconds = self.duration_seconds.filter(|_| self.completed_at.is_some());
         }
         let messages = self.messages.iter_mut().flatten();
-        if messages.filter_map(|one| leave_out(&mut one.sent_at, fetched_at).then_some(())).count() > 0 {
+        if messages.filter_map(|one| one.sent_at.take_if(|at| !is_possible(at))).count() > 0 {
             left_out.push("/messages/created_at");
         }
         self.last_activity_at = self.last_activity_at.filter(is_possible);
@@ -208,7 +195,7 @@ impl Session {
     pub fn is_older_than(&self, fetched_at: DateTime<Utc>, other: &Self, other_fetched_at: DateTime<Utc>) -> bool {
         let own = possible_change(self.provider_updated_at, Some(fetched_at));
         let other = possible_change(other.provider_updated_at, Some(other_fetched_at));
-        own.zip(other).is_some_and(|(own, other)| compare_changes(own, other).is_lt())
+        own.zip(other).is_some_and(|(own, other)| own < other)
     }
 
     /// Returns whether this names only part of its session, so that it may add data and must not blank out

@@ -40,7 +40,7 @@ const TOTAL: [&str; 6] = ["total", "totalcount", "totalelements", "totalitems", 
 const PAGING: [&str; 8] = ["links", "meta", "metadata", "page", "pageinfo", "pagination", "paging", "resultinfo"];
 
 /// What an envelope says about the list beside it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Paging {
     /// How it says that the list goes on.
     pub(super) more: More,
@@ -63,10 +63,10 @@ pub(super) fn paging(around: &[&Members<'_>]) -> Paging {
     Paging { more, total: number(&TOTAL) }
 }
 
-/// Returns an envelope and the parts of it that are about pages.
+/// Returns an envelope and the parts of it that are about pages, at any depth.
 fn parts<'a>(envelope: &Members<'a>) -> Vec<Members<'a>> {
     let inner = envelope.iter().filter(|(name, _)| PAGING.contains(&plain(name).as_str()));
-    let inner = inner.filter_map(|(_, value)| members(value.get()));
+    let inner = inner.filter_map(|(_, value)| members(value.get())).flat_map(|part| parts(&part));
     // a cursor beside the records may be that of this page
     let inner = inner.map(|mut part| {
         let cursor = part.get("cursor").copied();

@@ -19,7 +19,7 @@ use crate::connector::record::{DriftItems, Fields, elements};
 use crate::connector::{CheckReport, StoredBytes};
 use crate::model::id::ProviderRecordId;
 use crate::model::page::{Count, Cursor, More, Page, Record, Reject, Room};
-use crate::model::session::{Session, is_possible_end};
+use crate::model::session::{Session, is_possible_time};
 use crate::model::time::Window;
 use crate::providers::envelope::Paging;
 
@@ -123,7 +123,7 @@ fn possible(
     fetched_at: DateTime<Utc>,
     drift: &DriftItems,
 ) -> Result<Session, Reject> {
-    if !is_possible_end(session.created_at, fetched_at) {
+    if !is_possible_time(session.created_at, fetched_at) {
         return Err(Reject {
             raw: raw.to_vec(),
             provider_record_id: Some(session.provider_session_id),

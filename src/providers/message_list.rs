@@ -44,13 +44,11 @@ impl MessageList {
         content: &[&str],
         drift: &DriftItems,
     ) -> Result<ProviderRecordId, IdError> {
-        let has_lost_characters = |id: &str| id.contains(char::REPLACEMENT_CHARACTER);
-        let is_none = |id: &str| {
-            ProviderRecordId::is_placeholder(id) || has_lost_characters(id) || self.repeated.contains(id.trim())
-        };
+        let is_none = |id: &str| ProviderRecordId::is_none(id) || self.repeated.contains(id.trim());
         if let Some(given) = given.filter(|id| !is_none(id)) {
+            let id = ProviderRecordId::parse(given)?;
             self.has_ids = true;
-            return ProviderRecordId::parse(given);
+            return Ok(id);
         }
         drift.count("unreadable_value", self.path, "missing");
         Ok(self.derived_id(content))

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::session::{compare_changes, possible_change};
+use crate::model::session::possible_change;
 use crate::store::page::prepared::Prepared;
 use crate::store::page::seen::Known;
 
@@ -49,7 +49,7 @@ pub(super) fn sort<'a, 'r>(
 fn is_older(record: &Prepared<'_>, known: &Known, fetched_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     let new = possible_change(record.record.session.provider_updated_at, Some(fetched_at));
     match (new, possible_change(known.provider_updated_at, known.fetched_at)) {
-        (Some(new), Some(stored)) if compare_changes(new, stored).is_ne() => compare_changes(new, stored).is_lt(),
+        (Some(new), Some(stored)) if new != stored => new < stored,
         // the record states its change time, and the stored one does not
         (Some(_), None) => false,
         _ => known.fetched_at.is_some_and(|stored| is_before(fetched_at, stored, now)),

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::problem::ApiError;
 use crate::web::scheme::Scheme;
 
@@ -72,7 +72,7 @@ pub(crate) fn colour(name: &str) -> &'static str {
 }
 
 /// Answers with a file, which never changes under its name.
-pub(crate) async fn file(Slug(name): Slug) -> Result<Response, ApiError> {
+pub(crate) async fn file(PathName(name): PathName) -> Result<Response, ApiError> {
     let asset = STYLES.iter().chain([&*SCRIPT, &*ICON]).find(|asset| asset.name == name).ok_or(ApiError::NoSuchPath)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),

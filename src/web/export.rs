@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::problem::ApiError;
 use crate::web::costs;
 use crate::web::figures::{CONVERSATIONS, MEETINGS, OVERVIEW};
@@ -17,7 +17,7 @@ fn plans() -> impl Iterator<Item = &'static Plan> {
 }
 
 /// Answers with the chart of a panel in the state of the address.
-pub(crate) async fn chart(Slug(name): Slug, visit: Visit) -> Result<Response, ApiError> {
+pub(crate) async fn chart(PathName(name): PathName, visit: Visit) -> Result<Response, ApiError> {
     let id = name.strip_suffix(".svg").unwrap_or_default();
     let plan = plans().find(|plan| plan.id == id);
     let plan = plan.ok_or_else(|| ApiError::NotFound(format!("There is no chart {name}.")))?;

@@ -151,10 +151,11 @@ fn every_fault_that_health_shows_names_tests_that_exist() {
         let (cells, proof) = row.trim_end_matches(" |").rsplit_once(" | ").expect("cells");
         faults.insert(cells.split(" | ").next().unwrap_or_default().trim_start_matches("| "));
         let named = quoted(proof);
-        assert!(!named.is_empty(), "{row}");
+        let is_test = |name: &str| tests.contains(name) || in_macro.contains(&format!("\n    {name}: "));
+        assert!(named.iter().any(|name| is_test(name)), "{row}");
         for name in named {
             let is_file = name.starts_with("tests/") && root.join(name).is_file();
-            assert!(is_file || tests.contains(name) || in_macro.contains(&format!("\n    {name}: ")), "{name}");
+            assert!(is_file || is_test(name), "{name}");
         }
     }
     for fault in [

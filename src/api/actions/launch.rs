@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::api::actions::request::ActionRequest;
 use crate::api::actions::{Beginning, Wish, begin, call, fail, succeed, to_its_end};
 use crate::api::parameters::nearest;
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ActionProblems;
@@ -84,7 +84,7 @@ impl From<Access> for JoinAccess {
 #[utoipa::path(
     post, path = "/v1/sources/{slug}/streaming-sessions", tag = "actions",
     params(
-        ("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"),
+        ("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"),
         ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each call; stored for 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
     ),
     request_body(
@@ -111,7 +111,7 @@ impl From<Access> for JoinAccess {
 )]
 pub(crate) async fn start_streaming_session(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Response, ApiError> {

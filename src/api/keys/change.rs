@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::api::access::key_ring::KeyRing;
 use crate::api::actions::request::ActionRequest;
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{AccessProblem, ActionProblem, ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
@@ -129,7 +129,7 @@ pub(crate) async fn create_key(
 )]
 pub(crate) async fn rotate_key(
     ForCaller(state): ForCaller,
-    Slug(key_id): Slug,
+    PathName(key_id): PathName,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Response, ApiError> {
@@ -161,7 +161,7 @@ pub(crate) async fn rotate_key(
 )]
 pub(crate) async fn revoke_key(
     ForCaller(state): ForCaller,
-    Slug(key_id): Slug,
+    PathName(key_id): PathName,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<KeyRevoked>, ApiError> {

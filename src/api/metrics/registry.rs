@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::etag::EntityTag;
 use crate::api::page::{List, Page};
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::parameters::{Asked, NoParameters};
 use crate::api::problem::ApiError;
 use crate::api::problem_responses::{FindProblems, ReadProblems};
@@ -158,7 +158,7 @@ pub(crate) async fn list_metrics(
 )]
 pub(crate) async fn read_metric(
     ForCaller(state): ForCaller,
-    Slug(metric_id): Slug,
+    PathName(metric_id): PathName,
     headers: HeaderMap,
     asked: Asked<NoParameters>,
 ) -> Result<Response, ApiError> {

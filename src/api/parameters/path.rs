@@ -46,9 +46,9 @@ numbers! {
 
 /// The slug of a source, or the name of something else. A text that cannot be read is the name of nothing.
 #[derive(Debug)]
-pub(crate) struct Slug(pub(crate) String);
+pub(crate) struct PathName(pub(crate) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Slug {
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {

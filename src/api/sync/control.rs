@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::Asked;
 use crate::api::parameters::nearest;
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::parameters::values::words;
 use crate::api::problem::{ActionProblem, ApiError};
 use crate::api::problem_responses::ControlProblems;
@@ -70,7 +70,7 @@ impl From<Control> for ControlledStream {
 /// not change. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/pause", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
+    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), ControlParameters),
     responses(
         (status = 200, description = "It is paused.", body = Controlled, example = json!({
             "operation_id": 12, "source": "rtk-prod", "see": "/v1/health/pollers",
@@ -81,7 +81,7 @@ impl From<Control> for ControlledStream {
 )]
 pub(crate) async fn pause_source(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<Json<Controlled>, ApiError> {
@@ -95,7 +95,7 @@ pub(crate) async fn pause_source(
 /// Resumes paused streams; they are due at once. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/resume", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
+    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), ControlParameters),
     responses(
         (status = 200, description = "It is resumed.", body = Controlled, example = json!({
             "operation_id": 13, "source": "rtk-prod", "see": "/v1/health/pollers",
@@ -106,7 +106,7 @@ pub(crate) async fn pause_source(
 )]
 pub(crate) async fn resume_source(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<Json<Controlled>, ApiError> {
@@ -123,7 +123,7 @@ pub(crate) async fn resume_source(
 /// The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/runs", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
+    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), ControlParameters),
     responses(
         (status = 202, description = "A run is due.", body = Controlled, example = json!({
             "operation_id": 14, "source": "rtk-prod", "see": "/v1/sync/runs?source=rtk-prod&stream=sessions",
@@ -134,7 +134,7 @@ pub(crate) async fn resume_source(
 )]
 pub(crate) async fn start_runs(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<ControlParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<Controlled>), ApiError> {

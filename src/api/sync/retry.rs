@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::actions::request::{ActionRequest, body_fault};
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::parameters::{Asked, Faults, NoParameters};
 use crate::api::problem::{ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
@@ -72,7 +72,7 @@ pub(crate) struct RetriedStream {
 /// stays available meanwhile. The command is journaled in `/v1/sync/operations`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/artifacts/retry", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
+    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")),
     request_body(content = ArtifactRetryRequest, description = "All fields are optional; unknown ones are refused.", example = json!({
         "state": ["failed"], "stream": ["chat"], "from": "2026-11-01T00:00:00Z"
     })),
@@ -85,7 +85,7 @@ pub(crate) struct RetriedStream {
 )]
 pub(crate) async fn retry_artifacts(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<(StatusCode, Json<ArtifactsRetried>), ApiError> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::api::actions::request::ActionRequest;
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::parameters::time::instant;
 use crate::api::parameters::{Asked, Faults, NoParameters, Said};
 use crate::api::problem::{ActionProblem, ApiError};
@@ -74,7 +74,7 @@ pub(crate) struct HoleRange {
 /// acceptance. Only doubtful windows can be accepted, see `/v1/sync/windows?state=doubtful`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/accept", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
+    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")),
     request_body(content = HoleBody, example = json!({
         "from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z", "note": "The provider counts a session that its support cannot find."
     })),
@@ -88,7 +88,7 @@ pub(crate) struct HoleRange {
 )]
 pub(crate) async fn accept_windows(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<HolesChanged>, ApiError> {
@@ -105,7 +105,7 @@ pub(crate) async fn accept_windows(
 /// it holds back `complete_through` until it is proven.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/reopen", tag = "sync",
-    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
+    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")),
     request_body(content = HoleBody, example = json!({"from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z"})),
     responses(
         (status = 200, description = "They are open again.", body = HolesChanged, example = json!({
@@ -117,7 +117,7 @@ pub(crate) async fn accept_windows(
 )]
 pub(crate) async fn reopen_windows(
     ForCaller(state): ForCaller,
-    Slug(slug): Slug,
+    PathName(slug): PathName,
     asked: Asked<NoParameters>,
     request: ActionRequest,
 ) -> Result<Json<HolesChanged>, ApiError> {

@@ -191,7 +191,7 @@ impl Attempt<'_> {
                 page.leave_out_impossible_times(&request);
                 Ok(ArtifactAnswer::Content(page))
             }
-            answer => Ok(answer),
+            answer @ ArtifactAnswer::Absent(_) => Ok(answer),
         }
     }
 

@@ -133,7 +133,9 @@ impl Work<'_> {
         };
         let mut read =
             self.source.connector.read_artifact(task.stream, &part.body, request).map_err(Trouble::Unreadable)?;
-        read.iter_mut().for_each(|page| page.leave_out_impossible_times(&request));
+        if let Some(page) = &mut read {
+            page.leave_out_impossible_times(&request);
+        }
         Ok(read.filter(|page| page.artifact.stream() == task.stream))
     }
 

@@ -12,7 +12,7 @@ use crate::connector::record::{self, DriftItems, Fields};
 use crate::model::field::{FieldPresence, WatchedField};
 use crate::model::page::Reject;
 use crate::model::session::{
-    EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState, is_possible_end,
+    EndSource, Extension, ExtensionTable, Session, SessionKind, SessionState, is_possible_time,
 };
 use crate::model::session_outcome::SessionOutcome;
 use crate::model::time;
@@ -117,7 +117,7 @@ fn length(
     let seconds = fields.amount("duration")?;
     let micros = seconds.checked_mul(Decimal::from(1_000_000)).and_then(|micros| micros.trunc().to_i64());
     let end = micros.and_then(|micros| created_at.checked_add_signed(TimeDelta::microseconds(micros)));
-    let end = end.and_then(time::sane).filter(|end| is_possible_end(*end, now));
+    let end = end.and_then(time::sane).filter(|end| is_possible_time(*end, now));
     if end.is_none() {
         drift.count("unreadable_value", "/duration", "");
     }

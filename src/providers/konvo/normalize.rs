@@ -238,7 +238,10 @@ fn message(element: &Fields<'_>, position: i32, list: &mut MessageList, drift: &
     let content = [provider_origin.as_deref().unwrap_or_default(), &at, body.as_deref().unwrap_or_default()];
     let given = element.text("message_id");
     let id = list.id_of(given.as_deref(), &content, drift);
-    let provider_message_id = id.unwrap_or_else(|_| list.derived_id(&content));
+    let provider_message_id = id.unwrap_or_else(|_| {
+        drift.count("unreadable_value", "/messages/message_id", "unusable");
+        list.derived_id(&content)
+    });
     let sender_role = sender_role(provider_origin.as_deref());
     if sender_role == SenderRole::Unknown {
         element.unknown_value("initiator_origin", provider_origin.as_deref().unwrap_or_default());

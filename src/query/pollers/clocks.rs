@@ -18,6 +18,11 @@ impl ReadClocks {
         match (off(self.provider), off(self.poller)) {
             (None, None) => None,
             (Some(provider), None) => Some(format!("The provider's clock is {} the database's.", distance(provider))),
+            // no third clock says which of the two is right
+            (None, Some(poller)) if self.provider.is_none() => Some(format!(
+                "The clock of the database and that of the machine that polls differ by {} s.",
+                poller.abs()
+            )),
             (None, Some(poller)) => {
                 Some(format!("The clock of the machine that polls is {} the database's.", distance(poller)))
             }

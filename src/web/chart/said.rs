@@ -42,22 +42,23 @@ pub(super) fn lines(along: &Along<'_>) -> String {
         let text = along.measured(point.series).text(point.value);
         format!("{text} on {}", along.answered.bucket_name(point.at))
     };
-    let extremes = |points: &[&Point<'_>], name: &dyn Fn(&Point<'_>) -> String| {
+    let extremes = |word: &str, points: &[&Point<'_>], name: &dyn Fn(&Point<'_>) -> String| {
         // of equals the first
         let highest = points.iter().rev().max_by_key(|point| point.value)?;
-        let lowest = points.iter().min_by_key(|point| point.value).filter(|lowest| lowest.value < highest.value);
+        let whole = points.iter().filter(|point| is_whole(along, point.at));
+        let lowest = whole.min_by_key(|point| point.value).filter(|lowest| lowest.value < highest.value);
         let lowest = lowest.map(|lowest| format!(", lowest {}{}", name(lowest), said(lowest))).unwrap_or_default();
-        Some(format!("ighest {}{}{lowest}.", name(highest), said(highest)))
+        Some(format!("{word} {}{}{lowest}.", name(highest), said(highest)))
     };
     let is_of_groups = along.series.windows(2).all(|pair| pair[0].metric == pair[1].metric);
     let extremes = if is_of_groups {
         let is_one = along.series.len() == 1;
         let of = |point: &Point<'_>| if is_one { String::new() } else { format!("{}, ", name(point.series)) };
-        extremes(&points.iter().flatten().collect::<Vec<_>>(), &of).map(|said| format!("H{said}"))
+        extremes("Highest", &points.iter().flatten().collect::<Vec<_>>(), &of)
     } else {
         let of_each = along.series.iter().zip(&points).filter_map(|(series, points)| {
-            let said = extremes(&points.iter().collect::<Vec<_>>(), &|_| String::new())?;
-            Some(format!("{}: h{said}", name(series)))
+            let said = extremes("highest", &points.iter().collect::<Vec<_>>(), &|_| String::new())?;
+            Some(format!("{}: {said}", name(series)))
         });
         Some(of_each.collect::<Vec<_>>().join(" "))
     };
@@ -125,12 +126,14 @@ pub(super) fn week(
     let whole: Decimal = (0..days.len()).map(of_day).sum();
     let busiest = (0..days.len()).rev().max_by_key(|day| of_day(*day));
     let calmest = (0..days.len()).min_by_key(|day| of_day(*day));
-    let share = busiest.zip(calmest).filter(|_| whole > Decimal::ZERO).map(|(busiest, calmest)| {
+    let differ = |(busiest, calmest): &(usize, usize)| busiest != calmest && whole > Decimal::ZERO;
+    let share = busiest.zip(calmest).filter(differ).map(|(busiest, calmest)| {
         let share = |day: usize| percent_text(of_day(day) / whole);
         format!("{} has {} of all, {} {}.", days[busiest], share(busiest), days[calmest], share(calmest))
     });
     let unknown = places().filter(|(day, hour)| value(*day, *hour).1).count();
-    let unknown = (unknown > 0).then(|| format!("{} hours of the week are not known.", grouped(unknown.into(), 0)));
+    let hours = if unknown == 1 { "hour of the week is" } else { "hours of the week are" };
+    let unknown = (unknown > 0).then(|| format!("{} {hours} not known.", grouped(unknown.into(), 0)));
     joined([most, share, unknown])
 }
 

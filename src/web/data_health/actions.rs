@@ -10,14 +10,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::api::actions::request::ActionRequest;
 use crate::api::parameters::Asked;
-use crate::api::parameters::path::Slug;
+use crate::api::parameters::path::PathName;
 use crate::api::problem::ApiError;
 use crate::api::state::ForCaller;
 use crate::api::sync::control::{ControlParameters, pause_source, resume_source, start_runs};
 use crate::web::selection::{Selection, escape};
 
 /// Pauses a source or a stream.
-pub(crate) async fn pause(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn pause(state: ForCaller, slug: PathName, request: Request) -> Result<Response, ApiError> {
     let back = back(&slug, &request);
     let (asked, request) = command(request).await?;
     let _answer = pause_source(state, slug, asked, request).await?;
@@ -25,7 +25,7 @@ pub(crate) async fn pause(state: ForCaller, slug: Slug, request: Request) -> Res
 }
 
 /// Resumes a source or a stream.
-pub(crate) async fn resume(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn resume(state: ForCaller, slug: PathName, request: Request) -> Result<Response, ApiError> {
     let back = back(&slug, &request);
     let (asked, request) = command(request).await?;
     let _answer = resume_source(state, slug, asked, request).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn resume(state: ForCaller, slug: Slug, request: Request) -> Re
 }
 
 /// Requests a run.
-pub(crate) async fn run(state: ForCaller, slug: Slug, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn run(state: ForCaller, slug: PathName, request: Request) -> Result<Response, ApiError> {
     let back = back(&slug, &request);
     let (asked, request) = command(request).await?;
     let _answer = start_runs(state, slug, asked, request).await?;
@@ -47,7 +47,7 @@ async fn command(mut request: Request) -> Result<(Asked<ControlParameters>, Acti
 }
 
 /// Leads back to the page that the form was on, in its state, and to the stream.
-fn back(slug: &Slug, request: &Request) -> Response {
+fn back(slug: &PathName, request: &Request) -> Response {
     let from = request.headers().get(header::REFERER).and_then(|from| from.to_str().ok()?.parse::<Uri>().ok());
     let page = from.as_ref().and_then(Uri::path_and_query).filter(|page| page.path() == "/data-health");
     let asked = Selection::read(request.uri());

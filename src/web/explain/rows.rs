@@ -85,11 +85,15 @@ fn cells(visit: &Visit, row: &ContributingRow, metric: Option<&'static Metric>, 
         Some(metric) => Measured { metric: metric.id, unit: metric.unit, currency: None }.text(number),
         None => short(number),
     };
-    let value = Cell::number(if row.is_unknown { "unknown".to_owned() } else { number(row.contribution.0) });
+    let value = if row.is_unknown {
+        Cell::number("unknown")
+    } else {
+        Cell::number(number(row.contribution.0)).exactly(Exact::Decimal(row.contribution.0))
+    };
     let of = row.denominator.map(|of| Cell::number(short(of.0)).exactly(Exact::Decimal(of.0)));
     let at = Cell { link: Some(address), ..zoned.minute_cell(row.at) };
     let outcome = if row.outcome == "not_applicable" { "–".to_owned() } else { row.outcome.replace('_', " ") };
-    [at, value.exactly(Exact::Decimal(row.contribution.0))]
+    [at, value]
         .into_iter()
         .chain(of)
         .chain([

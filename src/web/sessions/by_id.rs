@@ -30,7 +30,8 @@ pub(super) enum Named {
 /// Looks up the text of the search. One that is about texts alone, or about their next page, is not looked up.
 pub(super) async fn read(visit: &Visit, reading: &Reading, text: &str) -> Result<Named, Trouble> {
     let selection = &visit.selection;
-    if selection.get("kind").or(selection.get("cursor")).or(selection.get("file")).is_some() {
+    let is_of_texts = selection.get("kind").or(selection.get("cursor")).or(selection.get("file")).is_some();
+    if text.contains('\0') || (is_of_texts && visit.state.caller.has_any(&[Scope::ContentRead])) {
         return Ok(Named::None);
     }
     let found = reading.part(&[Scope::SessionsRead], find(visit, reading, text.trim())).await?;
@@ -74,8 +75,9 @@ async fn find(visit: &Visit, reading: &Reading, text: &str) -> Result<Vec<Sessio
 }
 
 /// Says that nothing has this id, to a caller who may not search texts.
-pub(super) fn nothing() -> Read {
+pub(super) fn nothing(text: &str) -> Read {
     let sentence = "No stored session has this id. Words in texts are searched with the scope content:read.".to_owned();
     let shown = Ok((Shown::Empty { sentence, is_known: true }, None));
-    Read { shown, json: format!("/v1/sessions?{PAGE}"), csv: String::new() }
+    let json = format!("/v1/sessions?provider_session_id={}&{PAGE}", escape(text.trim()));
+    Read { shown, json, csv: String::new() }
 }

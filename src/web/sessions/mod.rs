@@ -97,9 +97,9 @@ async fn found_by(visit: &Visit, reading: &Reading, text: Option<&str>) -> Found
     match by_id::read(visit, reading, text).await {
         Ok(Named::One(address)) => Found::Leads(address),
         Ok(Named::Several(read)) => Found::Lists("Sessions with this id", read),
-        Ok(Named::None) if !can_search => Found::Lists("Sessions with this id", by_id::nothing()),
+        Ok(Named::None) if !can_search => Found::Lists("Sessions with this id", by_id::nothing(text)),
         Err(trouble) if !can_search => {
-            Found::Lists("Sessions with this id", Read { shown: Err(trouble), ..by_id::nothing() })
+            Found::Lists("Sessions with this id", Read { shown: Err(trouble), ..by_id::nothing(text) })
         }
         Ok(Named::None) | Err(_) => Found::Lists("Texts", found::read(visit, reading).await),
     }

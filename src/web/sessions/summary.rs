@@ -33,7 +33,8 @@ pub(super) fn blocks(summary: &Summary) -> Vec<Block> {
 
 fn of_markdown(text: &str) -> Vec<Block> {
     let (mut blocks, mut pieces, mut links) = (Vec::new(), Vec::<Piece>::new(), Vec::new());
-    let (mut bold, mut lists) = (0_usize, 0_usize);
+    // the number of the next item of each list that is open; none has points
+    let (mut bold, mut lists) = (0_usize, Vec::<Option<u64>>::new());
     // ends what was read so far
     let close = |blocks: &mut Vec<Block>, pieces: &mut Vec<Piece>, kind: fn(Vec<Piece>) -> Block| {
         if pieces.iter().any(|piece| !piece.text.trim().is_empty()) {
@@ -44,16 +45,24 @@ fn of_markdown(text: &str) -> Vec<Block> {
         }
         pieces.clear();
     };
-    for event in Parser::new(text) {
-        let of_text: fn(Vec<Piece>) -> Block = if lists > 0 { |own| Block::List(vec![own]) } else { Block::Paragraph };
+    let text = without_definitions(text);
+    for event in Parser::new(&text) {
+        let of_text: fn(Vec<Piece>) -> Block =
+            if lists.is_empty() { Block::Paragraph } else { |own| Block::List(vec![own]) };
         match event {
             Event::Start(Tag::Strong) => bold += 1,
             Event::End(TagEnd::Strong) => bold -= 1,
-            Event::Start(Tag::List(_)) => {
+            Event::Start(Tag::List(first)) => {
                 close(&mut blocks, &mut pieces, of_text);
-                lists += 1;
+                lists.push(first);
             }
-            Event::End(TagEnd::List(_)) => lists -= 1,
+            Event::End(TagEnd::List(_)) => drop(lists.pop()),
+            Event::Start(Tag::Item) => {
+                if let Some(Some(number)) = lists.last_mut() {
+                    pieces.push(Piece { text: format!("{number}. "), is_bold: false });
+                    *number += 1;
+                }
+            }
             Event::End(TagEnd::Heading(_)) => close(&mut blocks, &mut pieces, Block::Heading),
             Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::CodeBlock | TagEnd::HtmlBlock) => {
                 close(&mut blocks, &mut pieces, of_text);
@@ -73,6 +82,13 @@ fn of_markdown(text: &str) -> Vec<Block> {
     }
     close(&mut blocks, &mut pieces, Block::Paragraph);
     blocks
+}
+
+/// Keeps lines such as `[Ada]: yes`, which Markdown takes for the address of a link and does not show.
+fn without_definitions(text: &str) -> String {
+    let is_definition = |line: &str| line.trim_start().starts_with('[') && line.contains("]:");
+    let kept = |line: &str| if is_definition(line) { line.replacen('[', "\\[", 1) } else { line.to_owned() };
+    text.split('\n').map(kept).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -98,7 +114,7 @@ mod tests {
             written(
                 "## Key *points*\n\nAda said\n**no**.\n\n- one\n- two\n  1. deep\n\n`x_1` & [docs](https://a.example/b)"
             ),
-            ["# Key points", "Ada said <no>.", "- one\n- two\n- deep", "x_1 & docs (https://a.example/b)"]
+            ["# Key points", "Ada said <no>.", "- one\n- two\n- 1. deep", "x_1 & docs (https://a.example/b)"]
         );
     }
 
@@ -108,6 +124,8 @@ mod tests {
         assert_eq!(written("<div>\nraw\n</div>"), ["<div>\nraw\n</div>"]);
         assert_eq!(written("    code\n\n![plan](a.png) ~x~\n\n* * *\n"), ["code\n", "plan ~x~"]);
         assert_eq!(written("- a\n\n- b"), ["- a\n- b"]);
+        assert_eq!(written("1984. A good year"), ["- 1984. A good year"]);
+        assert_eq!(written("[Decision]: approved\n[Ada]: yes"), ["[Decision]: approved [Ada]: yes"]);
         assert_eq!(written(""), Vec::<String>::new());
     }
 }

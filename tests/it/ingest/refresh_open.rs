@@ -82,7 +82,9 @@ async fn a14_a_chat_completed_days_later_is_found_under_both_meanings_of_the_fil
         let feed = plain_feed(Platform::Konvo, 5);
         let settled =
             ["settled-1", "settled-2"].map(|id| records::record(Platform::Konvo, id, noon() - TimeDelta::days(3)));
-        settled.iter().for_each(|one| feed.insert(one.clone()));
+        for one in &settled {
+            feed.insert(one.clone());
+        }
         let done = records::record(Platform::Konvo, "late", noon() - TimeDelta::minutes(30));
         let open_json = done.json.replace(r#""completed":true"#, r#""completed":false"#);
         feed.insert(FixedRecord { json: open_json, ..done.clone() });

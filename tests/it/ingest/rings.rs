@@ -229,7 +229,9 @@ async fn a_list_that_goes_by_change_is_as_fresh_as_it_is_complete() {
     let mut world = World::new().await;
     let feed = plain_feed(Platform::Konvo, 3);
     let olds = ["old-1", "old-2", "old-3"].map(|id| records::record(Platform::Konvo, id, noon() - TimeDelta::days(40)));
-    olds.iter().for_each(|old| feed.insert(old.clone()));
+    for old in &olds {
+        feed.insert(old.clone());
+    }
     let quirks = Quirks { filter_meaning: FilterMeaning::Updated, ..Quirks::default() };
     let provider = world.simulate(Platform::Konvo, feed.clone(), quirks).await;
     poll_at(&world, TimeDelta::zero()).await;
@@ -250,6 +252,8 @@ async fn a_list_that_goes_by_change_is_as_fresh_as_it_is_complete() {
     assert_eq!(sources["items"][0]["rings"].as_array().map(Vec::len), Some(0), "{sources:#}");
     let report = reconcile(&world).await;
     assert!(report.is_equal, "{report:#?}");
+    let line = poll_full(&world).await;
+    assert!(line.is_complete(), "a full reading reads the past once: {line:?}");
 }
 
 #[tokio::test]

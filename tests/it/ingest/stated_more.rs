@@ -80,7 +80,7 @@ async fn a_list_goes_on_in_other_words(platform: Platform) {
         r#""isLast":false,"#,
         r#""links":{"self":"/a?page=1","next":"/a?page=2"},"#,
         r#""paging":{"cursor":"ab:0"},"#,
-        r#""meta":{"page":1,"total_pages":2},"#,
+        r#""meta":{"pagination":{"current_page":1,"total_pages":2}},"#,
         r#""meta":{"page":1,"total":31},"#,
     ];
     for flag in flags {

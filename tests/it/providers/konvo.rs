@@ -250,9 +250,8 @@ async fn messages_without_usable_ids_are_as_many_as_there_are() {
             r#"{{"message_id":{id},"initiator_origin":"RECIPIENT","message":"{text}","created_at":"2026-03-01T10:00:00Z"}}"#
         )
     };
-    for id in
-        [r#""undefined""#, r#""None""#, r#""[object Object]""#, r#""-""#, "0", "-1", r#""\ud800""#, r#""""#, "null"]
-    {
+    let none = r#""undefined"|"None"|"[object Object]"|"-"|true|"\\N"|0|-1|"\ud800"|""|null"#;
+    for id in none.split('|') {
         let messages = [said(id, "one"), said(id, "two"), said(id, "two")].join(",");
         let page = one_page(format!(
             r#"{{"count":1,"result":[{{"id":"c1","created_at":"2026-03-01T10:00:00Z","messages":[{messages}]}}]}}"#

@@ -182,7 +182,6 @@ async fn a_dry_run_tries_addresses_and_starts_nothing() {
     assert!(!is_well && text.contains("FAIL address"), "{text}");
 }
 
-/// Returns a port that no one uses.
 #[tokio::test]
 async fn a_poller_answers_probes_on_an_address_of_its_own() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;

@@ -24,8 +24,8 @@ async fn a_terminal_that_closes_ends_a_poll_after_the_page_in_flight() {
     assert_eq!(stage.world.text(ended).await.as_deref(), Some("cancelled"));
 }
 
-/// Each call that a reconciliation begins with hangs in its turn: the counts that show whether the provider filters, its
-/// daily totals, the count of a window, and pages of it.
+/// Each call that a reconciliation begins with hangs in its turn: the counts that show whether the provider filters,
+/// its daily totals, the count of a window, and pages of it.
 #[tokio::test]
 async fn sigterm_ends_a_reconciliation_at_each_call_that_hangs() {
     const LAST: u64 = 7;
