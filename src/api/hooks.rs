@@ -47,7 +47,7 @@ pub(crate) struct HookAccepted {
     post, path = "/v1/hooks/{provider}/{slug}", tag = "sync",
     params(
         ("provider" = String, Path, description = "Provider of the source.", example = "realtimekit"),
-        ("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")
+        ("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")
     ),
     request_body(content = String, description = "The event, as the provider sends it.", content_type = "application/json"),
     responses(

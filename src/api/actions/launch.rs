@@ -84,7 +84,7 @@ impl From<Access> for JoinAccess {
 #[utoipa::path(
     post, path = "/v1/sources/{slug}/streaming-sessions", tag = "actions",
     params(
-        ("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"),
+        ("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"),
         ("Idempotency-Key" = Option<String>, Header, description = "Recommended. 1 to 255 visible ASCII characters, a new one for each call; stored for 24 hours, as a hash.", example = "f1a7c1de-5f0c-4b8e-9c63-3f1f2d0a7b55")
     ),
     request_body(

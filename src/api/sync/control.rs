@@ -70,7 +70,7 @@ impl From<Control> for ControlledStream {
 /// not change. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/pause", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), ControlParameters),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
     responses(
         (status = 200, description = "It is paused.", body = Controlled, example = json!({
             "operation_id": 12, "source": "rtk-prod", "see": "/v1/health/pollers",
@@ -95,7 +95,7 @@ pub(crate) async fn pause_source(
 /// Resumes paused streams; they are due at once. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/resume", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), ControlParameters),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
     responses(
         (status = 200, description = "It is resumed.", body = Controlled, example = json!({
             "operation_id": 13, "source": "rtk-prod", "see": "/v1/health/pollers",
@@ -123,7 +123,7 @@ pub(crate) async fn resume_source(
 /// The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/runs", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), ControlParameters),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), ControlParameters),
     responses(
         (status = 202, description = "A run is due.", body = Controlled, example = json!({
             "operation_id": 14, "source": "rtk-prod", "see": "/v1/sync/runs?source=rtk-prod&stream=sessions",

@@ -72,7 +72,7 @@ pub(crate) struct RetriedStream {
 /// stays available meanwhile. The command is journaled in `/v1/sync/operations`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/artifacts/retry", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
     request_body(content = ArtifactRetryRequest, description = "All fields are optional; unknown ones are refused.", example = json!({
         "state": ["failed"], "stream": ["chat"], "from": "2026-11-01T00:00:00Z"
     })),

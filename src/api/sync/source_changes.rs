@@ -83,7 +83,7 @@ pub(crate) struct SourceChanged {
 /// or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/rename", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), NewSlug, DryRun),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), NewSlug, DryRun),
     responses(
         (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "rename", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
@@ -111,7 +111,7 @@ pub(crate) async fn rename_source(
 /// no poller may be working on either. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/merge", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), OtherSource, DryRun),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), OtherSource, DryRun),
     responses(
         (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "merge", "source": "konvo", "other": "konvo-eu", "is_dry_run": true, "operation_id": null,
@@ -138,7 +138,7 @@ pub(crate) async fn merge_source(
 /// operator commands for it. Repeating the request continues after an interruption. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/remove", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod"), DryRun),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), DryRun),
     responses(
         (status = 200, description = "The change, made or planned.", body = SourceChanged, example = json!({
             "change": "remove", "source": "konvo", "other": null, "is_dry_run": true, "operation_id": null,

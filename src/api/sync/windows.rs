@@ -74,7 +74,7 @@ pub(crate) struct HoleRange {
 /// acceptance. Only doubtful windows can be accepted, see `/v1/sync/windows?state=doubtful`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/accept", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
     request_body(content = HoleBody, example = json!({
         "from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z", "note": "The provider counts a session that its support cannot find."
     })),
@@ -105,7 +105,7 @@ pub(crate) async fn accept_windows(
 /// it holds back `complete_through` until it is proven.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/windows/reopen", tag = "sync",
-    params(("slug" = String, Path, description = "PathName of the source.", example = "rtk-prod")),
+    params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod")),
     request_body(content = HoleBody, example = json!({"from": "2026-10-31T10:00:00Z", "to": "2026-10-31T10:01:00Z"})),
     responses(
         (status = 200, description = "They are open again.", body = HolesChanged, example = json!({
