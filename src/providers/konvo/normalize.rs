@@ -133,9 +133,8 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
 /// nothing. Only a filter on changes lists chats created before `from` and changed since; only one on creation lists
 /// chats that changed after `to`. If chats are listed that lie before `from` in both, the filter is ignored.
 pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>, to: Option<DateTime<Utc>>) -> Option<&'static str> {
-    let clearly_before = from - FILTER_MARGIN;
     let sessions = || page.records.iter().map(|record| &record.session);
-    let older = || sessions().filter(|session| session.created_at < clearly_before);
+    let older = || sessions().filter(|session| session.created_at < from - FILTER_MARGIN);
     let changed_later =
         |session: &&Session| to.is_some_and(|to| session.provider_updated_at > Some(to + FILTER_MARGIN));
     if older().next().is_none() && sessions().filter(changed_later).count() >= PROVING_CHATS {
@@ -197,11 +196,10 @@ fn extension(fields: &Fields<'_>, state: Option<&Fields<'_>>, trail: Option<&[Tr
 /// Returns the messages in the provider's order. An element that is no object counts as a message of which nothing is
 /// known. `None` where the record holds no list of them.
 fn messages(fields: &Fields<'_>, drift: &DriftItems) -> Option<Vec<Message>> {
-    let elements = fields.list("messages")?.into_iter().map(|raw| (raw, fields.element("messages", raw)));
-    let elements: Vec<_> = elements.collect();
-    let ids: Vec<String> = elements.iter().filter_map(|(_, element)| element.as_ref()?.text("message_id")).collect();
+    let all: Vec<_> = fields.list("messages")?.into_iter().map(|raw| (raw, fields.element("messages", raw))).collect();
+    let ids: Vec<String> = all.iter().filter_map(|(_, element)| element.as_ref()?.text("message_id")).collect();
     let mut list = MessageList::new("/messages/message_id", &ids.iter().map(String::as_str));
-    for (position, (raw, element)) in (0_i32..).zip(elements) {
+    for (position, (raw, element)) in (0_i32..).zip(all) {
         let message = match element {
             Some(element) => message(&element, position, &mut list, drift),
             None => unread(raw, position, &mut list),
@@ -236,8 +234,7 @@ fn message(element: &Fields<'_>, position: i32, list: &mut MessageList, drift: &
     let body = element.full_text("message");
     let at = sent_at.map(|at| at.to_rfc3339()).unwrap_or_default();
     let content = [provider_origin.as_deref().unwrap_or_default(), &at, body.as_deref().unwrap_or_default()];
-    let given = element.text("message_id");
-    let id = list.id_of(given.as_deref(), &content, drift);
+    let id = list.id_of(element.text("message_id").as_deref(), &content, drift);
     let provider_message_id = id.unwrap_or_else(|_| {
         drift.count("unreadable_value", "/messages/message_id", "unusable");
         list.derived_id(&content)
