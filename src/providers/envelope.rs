@@ -51,15 +51,16 @@ pub(super) struct Paging {
 /// Returns what the parts of an envelope say about their list.
 pub(super) fn paging(around: &[&Members<'_>]) -> Paging {
     let parts: Vec<Members<'_>> = around.iter().flat_map(|part| parts(part)).collect();
-    let stated = || parts.iter().flatten().map(|(name, value)| (plain(name), scalar(value.get())));
-    let number = |names: &[&str]| {
-        stated().filter(|(name, _)| names.contains(&name.as_str())).find_map(|(_, value)| value.parse::<u64>().ok())
+    // the list itself may have megabytes: only values of these names are read
+    let stated = |names: &'static [&'static str]| {
+        let named = parts.iter().flatten().filter(|(name, _)| names.contains(&plain(name).as_str()));
+        named.map(|(_, value)| scalar(value.get()))
     };
-    let more = match number(&PAGES) {
-        _ if stated().any(|(name, value)| goes_on(&name, &value)) => More::Flag,
-        Some(pages) => More::Pages(pages),
-        None => More::Unsaid,
-    };
+    let number = |names| stated(names).find_map(|value| value.parse::<u64>().ok());
+    let goes_on = stated(&MORE).any(|value| matches!(value.as_str(), "true" | "1" | "yes" | "y"))
+        || stated(&LAST).any(|value| matches!(value.as_str(), "false" | "no" | "n"))
+        || stated(&NEXT).any(|value| !is_nothing(&value));
+    let more = if goes_on { More::Flag } else { number(&PAGES).map_or(More::Unsaid, More::Pages) };
     Paging { more, total: number(&TOTAL) }
 }
 
@@ -76,26 +77,17 @@ fn parts<'a>(envelope: &Members<'a>) -> Vec<Members<'a>> {
     std::iter::once(envelope.clone()).chain(inner).collect()
 }
 
-/// Whether a member of an envelope says that the list goes on.
-fn goes_on(name: &str, value: &str) -> bool {
-    let is_true = || matches!(value, "true" | "1" | "yes" | "y");
-    (MORE.contains(&name) && is_true())
-        || (LAST.contains(&name) && matches!(value, "false" | "no" | "n"))
-        || (NEXT.contains(&name) && !is_nothing(value))
-}
-
 /// Returns whether an envelope states a failure. A status without a list or a record beside it is that of a record.
 pub(super) fn states_failure(envelope: &Members<'_>) -> bool {
     let is_around = ["data", "result"].iter().any(|name| envelope.contains_key(*name));
     envelope.iter().any(|(name, value)| {
-        let (name, value) = (plain(name), scalar(value.get()));
-        let value = value.as_str();
+        let (name, value) = (plain(name), || scalar(value.get()));
         match name.as_str() {
-            name if SUCCESS.contains(&name) => matches!(value, "false" | "0" | "no"),
-            name if ERROR.contains(&name) => !is_nothing(value),
-            "partial" => value == "true",
-            "status" => is_around && (FAILED.contains(&value) || is_failed_status(value)),
-            "statuscode" | "httpstatus" => is_around && is_failed_status(value),
+            name if SUCCESS.contains(&name) => matches!(value().as_str(), "false" | "0" | "no"),
+            name if ERROR.contains(&name) => !is_nothing(&value()),
+            "partial" => value() == "true",
+            "status" => is_around && (FAILED.contains(&value().as_str()) || is_failed_status(&value())),
+            "statuscode" | "httpstatus" => is_around && is_failed_status(&value()),
             _ => false,
         }
     })
