@@ -8,11 +8,12 @@ use chrono::{DateTime, Utc};
 
 use crate::query::catalog::Source;
 use crate::query::metrics::grain::Grain;
+use crate::query::metrics::measure::Metric;
 use crate::query::metrics::plan::{Scan, is_filter_narrow};
 use crate::query::metrics::query::MetricQuery;
 use crate::query::metrics::requires::Applicability;
 use crate::query::metrics::sql::numbers::{is_row_unknown, lacking};
-use crate::query::metrics::sql::rows::{NARROW_SESSIONS, counted, counted_sessions, sessions};
+use crate::query::metrics::sql::rows::{NARROW_SESSIONS, counted, counted_sessions, owner, sessions};
 use crate::query::metrics::sql::statement::Statement;
 use crate::query::metrics::sql::value::{in_range, moment, of_sources};
 
@@ -33,14 +34,21 @@ const STARTED_OF_FILTER: &str = "select s.source_id, count(*) as started
  where s.started_at >= {from} and s.started_at < {to}{counted} and s.source_id = any({ids})
  group by 1";
 
-/// Sessions that lack no data of their own, and of which a row does.
-const PARTLY_LACKING: &str = "select s.source_id, count(*) as unknown
-  from {moment}{sessions}{counted}{sources}{not_lacking}
+/// Sessions of which a row lacks data.
+const PARTLY_LACKING: &str = "select s.source_id, count(distinct s.session_id) as unknown
+  from (
+{rows}) s
+ group by 1";
+
+/// The same of those that lack no data of their own.
+const ONLY_PARTLY_LACKING: &str = "select s.source_id, count(*) as unknown
+  from {moment}{sessions}{counted}{sources}
+   and ({lacking}) is not true
    and (s.source_id, s.session_id) in (
 {rows})
  group by 1";
 
-const LACKING_ROWS: &str = "select s.source_id, s.session_id
+const LACKING_ROWS: &str = "select {owner}.source_id, {owner}.session_id
   from {moment}{range}{counted} and ({unknown})";
 
 /// Returns the statement that counts the sessions that began in the range, by source.
@@ -76,19 +84,20 @@ pub(crate) fn partly_lacking(
             None => rows = Some(lacking),
         }
     }
+    let rows = rows?;
+    let Some(lacking) = lacking(query, sources) else {
+        return Some(Statement::fill(PARTLY_LACKING, [("rows", rows)]));
+    };
     let first = Scan::first();
-    let not_lacking = lacking(query, sources).map_or_else(Statement::default, |lacking| {
-        Statement::fill("\n   and ({lacking}) is not true", [("lacking", lacking)])
-    });
     let parts = [
         ("moment", moment(query, now)),
         ("sessions", in_range(query, &first, &query.buckets, false, Some(first.joined(query)))),
         ("counted", counted_sessions(query)),
         ("sources", of_sources(query, &first, sources, "s")),
-        ("not_lacking", not_lacking),
-        ("rows", rows?),
+        ("lacking", lacking),
+        ("rows", rows),
     ];
-    Some(Statement::fill(PARTLY_LACKING, parts))
+    Some(Statement::fill(ONLY_PARTLY_LACKING, parts))
 }
 
 /// Returns the sessions of the range of which a row of this grain is unknown in a metric of the query.
@@ -99,26 +108,32 @@ fn lacking_rows(
     now: DateTime<Utc>,
     has_untimed: bool,
 ) -> Option<Statement> {
+    let is_of_grain = |(_, metric): &(usize, &&'static Metric)| metric.grain == grain;
+    let of_grain = query.metrics.iter().enumerate().filter(is_of_grain);
+    let conditions = of_grain
+        .filter_map(|(place, metric)| Some((place, metric, is_row_unknown(metric, query.attribution, has_untimed)?)));
+    let conditions: Vec<_> = conditions.collect();
+    // by the start of the session, as the first scan, whichever time its rows have
+    let scan = Scan { grain, metrics: conditions.iter().map(|(place, ..)| *place).collect(), ..Scan::first() };
+    // only a visit has the start of its session itself
+    let reach = if grain == Grain::Visits { scan.reach(query, 1) } else { scan.joined(query) };
+    let owner = owner(&scan, Some(reach));
     let mut unknown: Option<Statement> = None;
-    let mut metrics = Vec::new();
-    for (place, metric) in query.metrics.iter().enumerate().filter(|(_, metric)| metric.grain == grain) {
-        let Some(condition) = is_row_unknown(metric, query.attribution, has_untimed) else { continue };
+    for (_, metric, condition) in conditions {
         let is_applicable = |source: &&&Source| metric.requires.of(source) == Applicability::Applicable;
         let ids: Vec<i32> = sources.iter().filter(is_applicable).map(|source| source.source_id).collect();
-        let parts = [("ids", Statement::value(ids)), ("condition", condition.into())];
-        let condition = Statement::fill("s.source_id = any({ids}) and ({condition})", parts);
-        metrics.push(place);
+        let parts = [("owner", owner.into()), ("ids", Statement::value(ids)), ("condition", condition.into())];
+        let condition = Statement::fill("{owner}.source_id = any({ids}) and ({condition})", parts);
         match &mut unknown {
             Some(unknown) => _ = unknown.push("\n    or ").append(condition),
             None => unknown = Some(condition),
         }
     }
-    // by the start of the session, as the first scan, whichever time its rows have
-    let scan = Scan { grain, metrics, ..Scan::first() };
     let parts = [
+        ("owner", owner.into()),
         ("moment", moment(query, now)),
-        ("range", in_range(query, &scan, &query.buckets, false, Some(scan.joined(query)))),
-        ("counted", counted(query, &scan, None)),
+        ("range", in_range(query, &scan, &query.buckets, false, Some(reach))),
+        ("counted", counted(query, &scan, Some(reach))),
         ("unknown", unknown?),
     ];
     Some(Statement::fill(LACKING_ROWS, parts))

@@ -274,9 +274,9 @@ select s.source_id, count(*) as unknown
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
    and (s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) is not true
    and (s.source_id, s.session_id) in (
-select s.source_id, s.session_id
-  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v join ingest.narrow_sessions s using (source_id, session_id)
- where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and (not v.is_identified)))
+select v.source_id, v.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and (v.source_id = any(array[1, 3]) and (not v.is_identified)))
  group by 1;
 
 -- new and returning people by day, sessions
@@ -315,10 +315,10 @@ select s.source_id, count(*) as unknown
  where s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted
    and (s.source_id = any(array[1]) and (s.session_kind in ('meeting', 'livestream') and s.participant_count is null)) is not true
    and (s.source_id, s.session_id) in (
-select s.source_id, s.session_id
-  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v join ingest.narrow_sessions s using (source_id, session_id)
- where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and s.started_at < timestamptz '2026-11-21T00:00:00+01:00' and s.is_counted and (s.source_id = any(array[1, 3]) and ((v.is_identified) is not true)
-    or s.source_id = any(array[1, 3]) and ((v.is_identified) is not true)))
+select v.source_id, v.session_id
+  from (select timestamptz '2026-11-20T13:00:00+01:00'::timestamptz as now, 'Europe/Berlin'::text as zone) t cross join analytics.visits v
+ where v.started_at >= timestamptz '2026-11-18T00:00:00+01:00' and v.started_at < timestamptz '2026-11-21T00:00:00+01:00' and v.is_counted and (v.source_id = any(array[1, 3]) and ((v.is_identified) is not true)
+    or v.source_id = any(array[1, 3]) and ((v.is_identified) is not true)))
  group by 1;
 
 -- retention by week of age, scan 1
