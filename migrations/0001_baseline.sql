@@ -116,6 +116,7 @@ create table core.sources (
   stale_after_seconds int not null default 1800 check (stale_after_seconds > 0),
   session_kinds   text[] not null,        -- kinds of session that the provider has
   is_enabled      boolean not null,       -- false: no longer configured; its history stays
+  removed_at      core.instant,           -- since then its rows are being deleted; null: they are not
   session_streams text[] not null default '{}', -- streams fetched session by session; empty: the provider has none
   budget_key      text,                   -- the call budget that its calls count against; null: no call was made yet
   -- Trail steps that mean that a human took over. No provider states it, so the operator configures them.
@@ -542,7 +543,7 @@ create table ingest.windows (
 
 -- A range that was read and could not be proven holds back all that comes after it. An operator who knows that it
 -- stays so accepts it with a note: then proven ranges count beyond it. The range stays unproven, and each metric value
--- that touches it says so. A later proof of the range makes the acceptance void; a row is never deleted.
+-- that touches it says so. A row is never deleted.
 create sequence ingest.accepted_gaps_gap_id_seq;
 create table ingest.accepted_gaps (
   gap_id       bigint not null default nextval('ingest.accepted_gaps_gap_id_seq'),
@@ -553,11 +554,11 @@ create table ingest.accepted_gaps (
   accepted_at  core.instant not null,
   reopened_at  core.instant,            -- null: it stands
   accepted_by  text not null,           -- address of the caller, or user of the command line
-  reopened_by  text,
+  reopened_by  text,                    -- null beside an instant: a later proof
   note         text not null check (note <> ''),
   primary key (source_id, gap_id),
   check (window_from < window_to),
-  check ((reopened_at is null) = (reopened_by is null))
+  check (reopened_at is not null or reopened_by is null)
 );
 alter sequence ingest.accepted_gaps_gap_id_seq owned by ingest.accepted_gaps.gap_id;
 -- Every answer reads those that stand.
@@ -565,6 +566,21 @@ create index accepted_gaps_standing on ingest.accepted_gaps (source_id, stream, 
   where reopened_at is null;
 comment on table ingest.accepted_gaps is
   'Ranges that are not proven complete and that an operator accepts as they are.';
+
+-- Makes the acceptance of proven ranges void: a later doubt about them is another one, which no operator has seen. What
+-- the proof does not cover stays accepted.
+create function ingest.void_acceptances(of_source int, of_stream text, proven tstzmultirange, at timestamptz)
+  returns void language sql as $$
+  with void as (
+      update ingest.accepted_gaps g set reopened_at = at
+       where g.source_id = of_source and g.stream = of_stream and g.reopened_at is null
+         and tstzrange(g.window_from, g.window_to) && proven
+      returning g.*
+  )
+  insert into ingest.accepted_gaps (source_id, stream, window_from, window_to, accepted_at, accepted_by, note)
+  select void.source_id, void.stream, lower(rest), upper(rest), void.accepted_at, void.accepted_by, void.note
+    from void, unnest(tstzrange(void.window_from, void.window_to)::tstzmultirange - proven) rest
+$$;
 
 -- A list that goes by creation does not name an old session that changes. The past is therefore read again, in rings,
 -- and the age of the stored state is kept beside the proof of existence: ranges by creation, and when each was last

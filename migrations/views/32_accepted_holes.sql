@@ -1,13 +1,11 @@
--- Gaps that are in force, and whether a later proof made them void.
+-- Gaps that are in force, and those that a later proof made void.
 create or replace view analytics.accepted_holes as
 select h.window_from::timestamptz as window_from, h.window_to::timestamptz as window_to, h.gap_id as hole_id,
        h.source_id, src.source_slug as source, src.provider, h.stream, h.note, h.accepted_at::timestamptz as accepted_at,
-       coalesce((select range_agg(tstzrange(w.window_from, w.window_to)) @> tstzrange(h.window_from, h.window_to)
-                   from ingest.windows w
-                  where w.source_id = h.source_id and w.stream = h.stream and w.is_complete), false) as is_proven_since
+       h.reopened_at is not null as is_proven_since
   from ingest.accepted_gaps h
   join core.sources src using (source_id)
- where h.reopened_at is null;
+ where h.reopened_by is null;
 
 comment on view analytics.accepted_holes is
   'Ranges that could not be proven complete and that an operator accepts as they are: records may be missing there.';
@@ -21,4 +19,4 @@ comment on column analytics.accepted_holes.stream is 'Kind of record.';
 comment on column analytics.accepted_holes.note is 'Reason of the operator.';
 comment on column analytics.accepted_holes.accepted_at is 'Time of the acceptance.';
 comment on column analytics.accepted_holes.is_proven_since is
-  'Whether all of the range has been proven complete since. If so, nothing is missing.';
+  'Whether the range was proven complete since, which made the acceptance void. A later doubt is another one.';

@@ -4,8 +4,7 @@
 //! keyed fingerprint. A new credential of a known slug is a rotated one. A new credential of a new slug is
 //! recognized later, by the first sessions it lists (`ingest::account`).
 
-use crate::model::source::SourceRegistration;
-use crate::model::source::way_out;
+use crate::model::source::{SourceRegistration, account_of, being_removed, way_out};
 use crate::store::source::StoredAccount;
 
 /// Returns why `wanted` may not be registered; `None` where it may. `configured` are the slugs of all
@@ -18,6 +17,9 @@ pub(super) fn refusal(
 ) -> Option<String> {
     let is_same = |account: &StoredAccount| is_same(account, wanted, has_accounts);
     let slug = wanted.slug.as_str();
+    if stored.iter().any(|account| account.slug == slug && account.is_removed) {
+        return Some(being_removed(slug));
+    }
     if let Some(own) = stored.iter().find(|account| account.slug == slug)
         && (&own.provider, &own.account_ref) != (&wanted.provider, &wanted.account_ref)
         && !is_same(own)
@@ -40,11 +42,9 @@ pub(super) fn refusal(
 }
 
 fn is_same(stored: &StoredAccount, wanted: &SourceRegistration, has_accounts: bool) -> bool {
-    // the host in front may be a proxy's
-    let account = |account_ref: &str| account_ref.split_once('/').map(|(_, account)| account.to_owned());
     stored.provider == wanted.provider
         && if has_accounts {
-            account(&stored.account_ref) == account(&wanted.account_ref)
+            account_of(&stored.account_ref) == account_of(&wanted.account_ref)
         } else {
             stored.credential_fingerprint.as_ref() == Some(&wanted.credential_fingerprint)
         }

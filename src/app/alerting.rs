@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -32,13 +33,15 @@ use crate::query::pollers::HealthReads;
 use crate::query::zones::Zones;
 use crate::store::StoreError;
 use crate::store::alert::{self, ClaimedAlert, Evaluation, Incident};
-use crate::store::alert_delivery::{self, AlertEvent};
+use crate::store::alert_delivery::{self, AlertEvent, Outgoing};
 use crate::telemetry::metrics;
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// An alert is evaluated so often, by all instances together.
 const EVALUATE_EVERY: TimeDelta = TimeDelta::seconds(30);
+/// An alert that this instance does not have, and that none has evaluated for so long, is no longer configured.
+const UNCONFIGURED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Evaluates alerts and delivers their messages.
 #[derive(Debug)]
@@ -80,12 +83,21 @@ impl Alerting {
         self.deliver().await;
     }
 
-    /// Evaluates the alerts that are due.
+    /// Evaluates the alerts that are due, and ends those that are no longer configured.
     pub async fn evaluate(&self) {
-        for alert in self.state.alerts.all().iter() {
+        let alerts = self.state.alerts.all();
+        for alert in alerts.iter() {
             if let Err(error) = self.evaluate_one(alert).await {
                 tracing::warn!(alert = alert.name, cause = error.cause(), "an alert could not be evaluated");
             }
+        }
+        let names: Vec<&str> = alerts.iter().map(|alert| alert.name.as_str()).collect();
+        let now = self.state.clock.now();
+        match alert_delivery::end_unconfigured(&self.writes, &names, now - UNCONFIGURED_AFTER, now).await {
+            Ok(ended) => ended.iter().for_each(|alert| {
+                tracing::info!(alert, "an incident was resolved: its alert is no longer configured");
+            }),
+            Err(error) => tracing::debug!(cause = error.cause(), "alerts that are gone could not be ended"),
         }
     }
 
@@ -163,26 +175,32 @@ impl Alerting {
                 return;
             }
         };
-        for outgoing in claimed {
-            let Some(alert) = alerts.iter().find(|alert| alert.name == outgoing.alert_name) else { continue };
-            let attempted = self.sender.send(alert, &outgoing, self.state.clock.now()).await;
-            metrics::count_alert_delivery(&alert.name, attempted.is_accepted());
-            let now = self.state.clock.now();
-            match alert_delivery::note_attempt(&self.writes, &outgoing, attempted, now).await {
-                Ok(None) if !attempted.is_accepted() => {
-                    tracing::error!(alert = alert.name, delivery = outgoing.delivery_id, "a message is given up");
-                }
-                Ok(next_try_at) if !attempted.is_accepted() => tracing::warn!(
-                    alert = alert.name,
-                    delivery = outgoing.delivery_id,
-                    status = attempted.status,
-                    error = attempted.error,
-                    next_try_at = next_try_at.map(|at| at.to_rfc3339()),
-                    "a receiver did not accept a message"
-                ),
-                Ok(_) => {}
-                Err(error) => tracing::warn!(cause = error.cause(), "an attempt could not be noted, and is repeated"),
+        let sendings = claimed.iter().filter_map(|outgoing| {
+            let alert = alerts.iter().find(|alert| alert.name == outgoing.alert_name)?;
+            Some(self.send(alert, outgoing))
+        });
+        // a receiver that hangs delays the messages to no other
+        join_all(sendings).await;
+    }
+
+    async fn send(&self, alert: &AlertConfig, outgoing: &Outgoing) {
+        let attempted = self.sender.send(alert, outgoing, self.state.clock.now()).await;
+        metrics::count_alert_delivery(&alert.name, attempted.is_accepted());
+        let now = self.state.clock.now();
+        match alert_delivery::note_attempt(&self.writes, outgoing, attempted, now).await {
+            Ok(None) if !attempted.is_accepted() => {
+                tracing::error!(alert = alert.name, delivery = outgoing.delivery_id, "a message is given up");
             }
+            Ok(next_try_at) if !attempted.is_accepted() => tracing::warn!(
+                alert = alert.name,
+                delivery = outgoing.delivery_id,
+                status = attempted.status,
+                error = attempted.error,
+                next_try_at = next_try_at.map(|at| at.to_rfc3339()),
+                "a receiver did not accept a message"
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(cause = error.cause(), "an attempt could not be noted, and is repeated"),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::app::{App, PROBE_CONNECTIONS, replica};
 use crate::connector::Connector;
 use crate::db::{self, DatabaseTrouble, Departures, Purpose};
 use crate::model::page::PageRequest;
+use crate::model::source::being_removed;
 use crate::model::time::Window;
 use crate::query::zones::ZoneNames;
 use crate::store::{closed_hours, server, server_check, source};
@@ -249,7 +250,7 @@ async fn check_clock(app: &App, pool: &PgPool) -> Option<CheckLine> {
     Some(CheckLine { subject: "clock".to_owned(), is_well, finding })
 }
 
-/// Checks for sources whose account is stored under another slug.
+/// Checks for sources whose account is stored under another slug, and for those that are being removed.
 async fn check_accounts(app: &App, pool: &PgPool) -> Vec<CheckLine> {
     // a database without this version's schema has nothing to compare yet, and gets no key here
     let Ok(stored) = source::accounts(pool).await else { return Vec::new() };
@@ -257,8 +258,11 @@ async fn check_accounts(app: &App, pool: &PgPool) -> Vec<CheckLine> {
         return Vec::new();
     }
     let Ok(person_key) = app.person_key(pool).await else { return Vec::new() };
-    let refusals = refusals(app, &person_key, &stored).unwrap_or_default();
-    let lines = refusals.into_iter();
+    let removed = stored.iter().filter(|account| account.is_removed);
+    let mut findings: BTreeMap<String, String> =
+        removed.map(|account| (account.slug.clone(), being_removed(&account.slug))).collect();
+    findings.extend(refusals(app, &person_key, &stored).unwrap_or_default());
+    let lines = findings.into_iter();
     lines.map(|(subject, finding)| CheckLine { subject, is_well: false, finding }).collect()
 }
 

@@ -83,7 +83,7 @@ pub async fn run(app: &App, verb: &SourcesVerb, user: &str) -> anyhow::Result<Ex
     app.migrate(&pool).await?;
     let text = match verb {
         SourcesVerb::List { json } => {
-            let sources = stored_sources::list(&pool).await?;
+            let sources = stored_sources::list(&pool, &configured(app)).await?;
             if *json { serde_json::to_string_pretty(&sources)? + "\n" } else { list(&sources) }
         }
         SourcesVerb::Rename { old, new, how } => {
@@ -96,6 +96,10 @@ pub async fn run(app: &App, verb: &SourcesVerb, user: &str) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+fn configured(app: &App) -> Vec<String> {
+    app.config.sources.iter().map(|source| source.slug.to_string()).collect()
+}
+
 async fn change(
     app: &App,
     pool: &PgPool,
@@ -105,7 +109,7 @@ async fn change(
     user: &str,
 ) -> anyhow::Result<String> {
     let changes = SourceChanges { pool: pool.clone(), person_key: app.person_key(pool).await? };
-    let configured: Vec<String> = app.config.sources.iter().map(|source| source.slug.to_string()).collect();
+    let configured = configured(app);
     let operator = Operator { requested_by: user.to_owned(), request_id: None };
     let request = ChangeRequest {
         slug,
@@ -141,7 +145,10 @@ fn describe(slug: &str, change: Change<'_>, changed: &Changed, is_dry_run: bool)
     let (would, did) = match change {
         Change::Rename { to } => (format!("`{slug}` would become `{to}`"), format!("`{slug}` is now `{to}`")),
         Change::Merge { into } => (
-            format!("`{slug}` would be merged into `{into}`; {} sessions are in both", changed.sessions_stored_twice),
+            match changed.sessions_stored_twice {
+                0 => format!("`{slug}` would be merged into `{into}`; no session shows that they are one account"),
+                count => format!("`{slug}` would be merged into `{into}`; {count} sessions are in both"),
+            },
             format!("`{slug}` is merged into `{into}`; {} sessions were in both", changed.sessions_stored_twice),
         ),
         Change::Remove => (format!("`{slug}` would be deleted"), format!("`{slug}` is deleted")),
@@ -168,7 +175,11 @@ fn describe(slug: &str, change: Change<'_>, changed: &Changed, is_dry_run: bool)
 fn list(sources: &[StoredSource]) -> String {
     let mut text = String::new();
     for source in sources {
-        let state = if source.is_enabled { "configured" } else { "not configured" };
+        let state = match source {
+            StoredSource { is_removed: true, .. } => "being removed",
+            StoredSource { is_configured: true, .. } => "configured",
+            _ => "not configured",
+        };
         let _ = writeln!(
             text,
             "{:<24} {:<12} {:<40} {:>10} sessions  {state}",

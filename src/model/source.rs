@@ -95,6 +95,17 @@ pub struct SourceRegistration {
     pub human_steps: Vec<String>,
 }
 
+/// Returns the provider's name of the account in a reference, without the host, which may be a proxy's; `None`: the
+/// provider has none, and the credential decides.
+pub fn account_of(account_ref: &str) -> Option<&str> {
+    account_ref.split_once('/').map(|(_, account)| account)
+}
+
+/// Returns the reason why nothing can be done with a source whose rows are being deleted.
+pub fn being_removed(slug: &str) -> String {
+    format!("the source `{slug}` is being removed: `tributary sources remove {slug} --yes` deletes the rest")
+}
+
 /// Returns the advice for a configuration that would count an account twice: `stored` is the slug of its data,
 /// `wanted` the configured one.
 pub fn way_out(stored: &str, wanted: &str) -> String {

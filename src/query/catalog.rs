@@ -180,11 +180,8 @@ impl Catalog {
                    array(select upper(r) from unnest(known.doubted - gap.accepted) r order by 1) as "gap_ends!",
                    array(select lower(r) from unnest(known.proven) r order by 1) as "proven_starts!",
                    array(select upper(r) from unnest(known.proven) r order by 1) as "proven_ends!",
-                   -- what was proven later is no gap any more, unless it was doubted again
-                   array(select lower(r) from unnest(gap.accepted - (known.proven - known.doubted)) r order by 1)
-                     as "accepted_starts!",
-                   array(select upper(r) from unnest(gap.accepted - (known.proven - known.doubted)) r order by 1)
-                     as "accepted_ends!",
+                   array(select lower(r) from unnest(gap.accepted) r order by 1) as "accepted_starts!",
+                   array(select upper(r) from unnest(gap.accepted) r order by 1) as "accepted_ends!",
                    (select coalesce(sum(v.version), 0)::bigint from ingest.data_versions v
                      where $5::text[] is null or v.source_id in
                            (select o.source_id from core.sources o where o.source_slug = any($5))) as "version!"

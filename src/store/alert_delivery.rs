@@ -150,6 +150,33 @@ pub async fn claim(pool: &PgPool, alerts: &[&str], now: DateTime<Utc>) -> Result
     .map_err(StoreError::doing("claiming messages about incidents"))
 }
 
+/// Resolves the incidents of alerts other than `names` that no instance has evaluated since `before`, and gives up
+/// their messages, whose receivers are not known any more. Returns the alerts, one for each incident.
+pub async fn end_unconfigured(
+    pool: &PgPool,
+    names: &[&str],
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar!(
+        "with gone as (
+             select a.alert_name from ingest.alerts a where a.alert_name <> all($1) and a.evaluated_at < $2
+         ), given_up as (
+             update ingest.alert_deliveries d set next_try_at = null
+               from gone where d.alert_name = gone.alert_name and d.next_try_at is not null
+         )
+         update ingest.alert_incidents i set resolved_at = $3, resolved_reason = 'definition_changed'
+           from gone where i.alert_name = gone.alert_name and i.resolved_at is null
+         returning i.alert_name",
+        names as &[&str],
+        before,
+        now,
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::doing("ending alerts that are not configured"))
+}
+
 /// Writes how an attempt ended, and when the next one is due. Returns that time; `None`: the message was accepted, or
 /// is given up.
 pub async fn note_attempt(

@@ -1,6 +1,6 @@
 //! Providers' own tables, written from their description.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -21,8 +21,7 @@ pub(super) async fn upsert(
 ) -> Result<(), StoreError> {
     let rows: Vec<(i64, &Extension)> = rows
         .iter()
-        .filter(|(_, record)| !newer_wins::is_partial(record, known))
-        .filter(|(_, record)| !(record.lacks_field && known.contains_key(record.id())))
+        .filter(|(_, record)| is_written(record, known))
         .filter_map(|(id, record)| Some((*id, record.record.session.extension.as_ref()?)))
         .collect();
     // all sessions of a page have one provider, so there is one table
@@ -36,6 +35,34 @@ pub(super) async fn upsert(
     }
     query.execute(tx).await.map_err(StoreError::doing("writing a provider's own columns"))?;
     Ok(())
+}
+
+/// Whether the extension row of a record's session is written.
+pub(super) fn is_written(record: &Prepared<'_>, known: &HashMap<String, Known>) -> bool {
+    record.record.session.extension.is_some()
+        && !newer_wins::is_partial(record, known)
+        && !(record.lacks_field && known.contains_key(record.id()))
+}
+
+/// Returns which of these sessions, whose records are given, have an extension row.
+pub(super) async fn stored(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    records: &[&Prepared<'_>],
+    ids: &[i64],
+) -> Result<HashSet<i64>, StoreError> {
+    let Some(extension) = records.iter().find_map(|record| record.record.session.extension.as_ref()) else {
+        return Ok(HashSet::new());
+    };
+    let table = extension.table.name;
+    let sql = format!("select session_id from core.{table} where source_id = $1 and session_id = any($2)");
+    let found: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(source_id.0)
+        .bind(ids)
+        .fetch_all(tx)
+        .await
+        .map_err(StoreError::doing("looking for a provider's own columns"))?;
+    Ok(found.into_iter().collect())
 }
 
 fn statement(table: &ExtensionTable, is_new: bool) -> String {

@@ -24,8 +24,8 @@ pub(super) struct Sorted<'a, 'r> {
     pub(super) fresh: Vec<&'a Prepared<'r>>,
     /// Records older than the stored ones: only their bytes are kept.
     pub(super) older: Vec<&'a Prepared<'r>>,
-    /// Number of records that are stored unchanged.
-    pub(super) unchanged_count: usize,
+    /// Records that are stored unchanged.
+    pub(super) unchanged: Vec<&'a Prepared<'r>>,
 }
 
 /// Sorts records that were requested at `fetched_at`; `now` is the present.
@@ -35,10 +35,10 @@ pub(super) fn sort<'a, 'r>(
     fetched_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Sorted<'a, 'r> {
-    let mut sorted = Sorted { fresh: Vec::new(), older: Vec::new(), unchanged_count: 0 };
+    let mut sorted = Sorted { fresh: Vec::new(), older: Vec::new(), unchanged: Vec::new() };
     for record in records {
         match known.get(record.id()) {
-            Some(known) if known.row_hash == record.row_hash => sorted.unchanged_count += 1,
+            Some(known) if known.row_hash == record.row_hash => sorted.unchanged.push(record),
             Some(known) if is_older(record, known, fetched_at, now) => sorted.older.push(record),
             _ => sorted.fresh.push(record),
         }

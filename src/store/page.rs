@@ -5,7 +5,7 @@ pub(super) mod prepared;
 mod rows;
 pub(super) mod seen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{PgConnection, PgPool};
 
@@ -14,13 +14,14 @@ use crate::model::page::{Page, Record, Reject};
 use crate::model::session::possible_change;
 use crate::store::data_version::Changed;
 use crate::store::erasure::redact::redact;
-use crate::store::newer_wins::{self, OLDEST_PAGE};
+use crate::store::newer_wins::{self, OLDEST_PAGE, Sorted};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::rows::Way;
+use crate::store::page::seen::Known;
 use crate::store::run::{self, Progress};
 use crate::store::window::{self, Finding};
 use crate::store::write_guard::WriteGuard;
-use crate::store::{StoreError, bulk, change, data_version, deletion, drift, lateness, reject, source};
+use crate::store::{StoreError, bulk, change, data_version, deletion, drift, lateness, reject, replay, source};
 
 pub use self::prepared::SaveContext;
 
@@ -74,7 +75,7 @@ async fn try_save(
     finding: Option<&Finding>,
     way: Way,
 ) -> Result<Progress, StoreError> {
-    let SaveContext { guard, run_id, fetched_at, now, .. } = *context;
+    let SaveContext { guard, run_id, now, .. } = *context;
     let stream_key = guard.stream_key();
     let failed = StoreError::doing("saving a page");
     failpoint::reach("page.before_write");
@@ -88,7 +89,7 @@ async fn try_save(
         window::take_turn(&mut tx, stream_key).await?;
     }
     let known = &seen.known;
-    let sorted = newer_wins::sort(records, known, fetched_at, now);
+    let sorted = sort(&mut tx, context, records, known).await?;
     let back = deletion::named_again(&mut tx, context, page, records, known).await?;
     let changing = sorted.fresh.iter().map(|record| record.id()).filter(|id| known.contains_key(*id));
     let changing: Vec<&str> = changing.chain(back.iter().map(String::as_str)).collect();
@@ -123,7 +124,7 @@ async fn try_save(
         record_count: count(page.len()),
         inserted_count: count(inserted.len()),
         updated_count: count(written.len() - inserted.len()),
-        unchanged_count: count(sorted.unchanged_count + sorted.older.len()),
+        unchanged_count: count(sorted.unchanged.len() + sorted.older.len()),
         rejected_count: count(rejects.len()),
     };
     if let Some(tally) = context.tally {
@@ -145,6 +146,25 @@ async fn try_save(
     failpoint::reach("page.after_commit");
     context.fields.count(written.iter().map(|record| &record.record.session.fields));
     Ok(progress)
+}
+
+/// Sorts records by what to do with them. A replay also writes unchanged ones of which rows were lost.
+async fn sort<'a, 'r>(
+    tx: &mut PgConnection,
+    context: &SaveContext<'_>,
+    records: &'a [Prepared<'r>],
+    known: &HashMap<String, Known>,
+) -> Result<Sorted<'a, 'r>, StoreError> {
+    let mut sorted = newer_wins::sort(records, known, context.fetched_at, context.now);
+    if context.guard.is_replay() {
+        let source_id = context.guard.stream_key().source_id;
+        let lost = replay::having_lost_rows(tx, source_id, &sorted.unchanged, known).await?;
+        let is_whole = |record: &&Prepared<'_>| !lost.contains(record.id());
+        let (unchanged, again): (_, Vec<_>) = sorted.unchanged.into_iter().partition(is_whole);
+        sorted.unchanged = unchanged;
+        sorted.fresh.extend(again);
+    }
+    Ok(sorted)
 }
 
 /// Removes what a page must not store of erased people, and of sessions whose content is erased.

@@ -5,16 +5,18 @@
 //! only the steps of a replay: it sets the times of restored sessions, and removes sessions without a raw record. It
 //! does not interpret the bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::stream::Stream;
 use crate::store::data_version::{self, Changed};
-use crate::store::{StoreError, StreamKey, person, session};
+use crate::store::page::prepared::Prepared;
+use crate::store::page::seen::Known;
+use crate::store::{StoreError, StreamKey, extension, person, session};
 
 /// One version of a record.
 #[derive(Debug, Clone)]
@@ -121,6 +123,51 @@ pub async fn made_from(pool: &PgPool, source_id: SourceId, id: &str) -> Result<O
     .fetch_optional(pool)
     .await
     .map_err(StoreError::doing("reading the hash of a session"))
+}
+
+/// Returns those of the unchanged sessions of which the database has fewer dependent rows than their records.
+pub(super) async fn having_lost_rows(
+    tx: &mut PgConnection,
+    source_id: SourceId,
+    records: &[&Prepared<'_>],
+    known: &HashMap<String, Known>,
+) -> Result<HashSet<String>, StoreError> {
+    let ids: Vec<i64> = records.iter().filter_map(|record| Some(known.get(record.id())?.session_id)).collect();
+    let rows = sqlx::query!(
+        r#"select s.provider_session_id, s.session_id,
+                  (select count(*) from core.messages m
+                    where m.source_id = s.source_id and m.session_id = s.session_id) as "messages!",
+                  (select count(*) from core.trail_steps d
+                    where d.source_id = s.source_id and d.session_id = s.session_id) as "steps!",
+                  exists (select from core.session_stats x
+                           where x.source_id = s.source_id and x.session_id = s.session_id) as "has_stats!"
+             from core.sessions s where s.source_id = $1 and s.session_id = any($2)"#,
+        source_id.0,
+        &ids,
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(StoreError::doing("counting the rows of sessions"))?;
+    let extended = extension::stored(tx, source_id, records, &ids).await?;
+    let mut lost = HashSet::new();
+    for row in rows {
+        let Some(record) = records.iter().find(|record| record.id() == row.provider_session_id) else { continue };
+        let session = &record.record.session;
+        let messages = session.messages.as_deref().filter(|_| !record.lacks_message_field);
+        let ids = messages.unwrap_or_default().iter().map(|message| message.provider_message_id.as_str());
+        let ids: HashSet<&str> = ids.collect();
+        let has_messages = row.messages >= wide(ids.len()) && (messages.is_none() || row.has_stats);
+        let has_steps = row.steps >= wide(session.trail.as_deref().unwrap_or_default().len());
+        let has_extension = extended.contains(&row.session_id) || !extension::is_written(record, known);
+        if !(has_messages && has_steps && has_extension) {
+            lost.insert(row.provider_session_id);
+        }
+    }
+    Ok(lost)
+}
+
+fn wide(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// When a restored session had first been seen.

@@ -140,13 +140,16 @@ pub struct StoredAccount {
     pub credential_fingerprint: Option<String>,
     /// Whether it has sessions, and not only ranges proven to be empty.
     pub has_sessions: bool,
+    /// Whether its rows are being deleted.
+    pub is_removed: bool,
 }
 
-/// Returns the accounts with stored data, configured or not.
+/// Returns the accounts with stored data, configured or not, and those whose data are being deleted.
 pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
     let failed = StoreError::doing("reading which accounts are stored");
     let sources = sqlx::query!(
         r#"select source_id, source_slug, provider, account_ref, credential_fingerprint,
+                  removed_at is not null as "is_removed!",
                   exists (select from ingest.windows w where w.source_id = s.source_id) as "has_windows!"
              from core.sources s order by source_slug"#,
     )
@@ -163,13 +166,14 @@ pub async fn accounts(pool: &PgPool) -> Result<Vec<StoredAccount>, StoreError> {
         .fetch_one(pool)
         .await
         .map_err(&failed)?;
-        if has_sessions || source.has_windows {
+        if has_sessions || source.has_windows || source.is_removed {
             accounts.push(StoredAccount {
                 slug: source.source_slug,
                 provider: source.provider,
                 account_ref: source.account_ref,
                 credential_fingerprint: source.credential_fingerprint,
                 has_sessions,
+                is_removed: source.is_removed,
             });
         }
     }

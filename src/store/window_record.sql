@@ -29,6 +29,8 @@ with merged as (
     select $1, $2, lower(stretch.range), upper(stretch.range), stretch.at
       from (select part.at, unnest(range_agg(piece)) as range
               from part, unnest(part.ranges) piece group by part.at) stretch
+), voided as (
+    select ingest.void_acceptances($1, $2, tstzrange($3, $4)::tstzmultirange, $10) where $5
 ), noted as (
     select 1 from ingest.note_changes($1, array[$2], '{}', $12, $13) where $11
 )
@@ -36,7 +38,8 @@ insert into ingest.windows (source_id, stream, window_from, window_to, is_comple
                             distinct_count, run_id, checked_at)
 -- the counts force the deletes and the note to run before the insert
 select $1, $2, whole.window_from, whole.window_to, $5, $6, $7, $8, $9, $10
-  from whole, (select count(*) from judged) gone, (select count(*) from noted) note
+  from whole, (select count(*) from judged) gone, (select count(*) from voided) void,
+       (select count(*) from noted) note
 on conflict (source_id, stream, is_complete, window_from) do update
    set window_to = excluded.window_to, reason = excluded.reason, provider_total = excluded.provider_total,
        distinct_count = excluded.distinct_count, run_id = excluded.run_id, checked_at = excluded.checked_at

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::model::id::SourceSlug;
+use crate::model::source::{account_of, being_removed};
 use crate::store::StoreError;
 use crate::store::source_change::request::{ChangeError, ChangeRequest, refused};
 
@@ -13,15 +14,18 @@ pub(super) struct Stored {
     pub(super) slug: String,
     pub(super) provider: String,
     pub(super) pseudonym_slug: String,
+    pub(super) account_ref: String,
     pub(super) is_enabled: bool,
+    pub(super) is_removed: bool,
     pub(super) has_data: bool,
 }
 
 pub(super) async fn find(tx: &mut PgConnection, slug: &str) -> Result<Option<Stored>, StoreError> {
     let failed = StoreError::doing("looking up a source");
     let found = sqlx::query!(
-        "select source_id, source_slug as slug, provider, pseudonym_slug, is_enabled
-           from core.sources where source_slug = $1",
+        r#"select source_id, source_slug as slug, provider, pseudonym_slug, account_ref, is_enabled,
+                  removed_at is not null as "is_removed!"
+             from core.sources where source_slug = $1"#,
         slug,
     )
     .fetch_optional(&mut *tx)
@@ -41,9 +45,16 @@ pub(super) async fn find(tx: &mut PgConnection, slug: &str) -> Result<Option<Sto
         slug: found.slug,
         provider: found.provider,
         pseudonym_slug: found.pseudonym_slug,
+        account_ref: found.account_ref,
         is_enabled: found.is_enabled,
+        is_removed: found.is_removed,
         has_data,
     }))
+}
+
+/// Returns the source, unless it is being removed.
+pub(super) fn staying(source: &Stored) -> Result<&Stored, ChangeError> {
+    if source.is_removed { refused(being_removed(&source.slug)) } else { Ok(source) }
 }
 
 /// Returns the empty source that already has the new slug, if there is one.
@@ -55,6 +66,7 @@ pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) 
         return refused(format!("the source already has the slug `{to}`"));
     }
     match find(tx, to).await? {
+        Some(taken) if taken.is_removed => refused(being_removed(to)),
         Some(taken) if taken.has_data => refused(format!(
             "`{to}` has its own data; if it is the same account, run `tributary sources merge {} {to}`",
             source.slug
@@ -63,13 +75,13 @@ pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) 
     }
 }
 
-/// Returns the source that another one is merged into.
+/// Returns the source that another one is merged into, and how many sessions both hold.
 pub(super) async fn mergeable(
     tx: &mut PgConnection,
     request: &ChangeRequest<'_>,
     source: &Stored,
     into: &str,
-) -> Result<Stored, ChangeError> {
+) -> Result<(Stored, i64), ChangeError> {
     if into == source.slug {
         return refused("a source cannot be merged into itself".to_owned());
     }
@@ -80,9 +92,23 @@ pub(super) async fn mergeable(
             source.slug
         ));
     };
+    staying(&into)?;
     if into.provider != source.provider {
         let (one, other) = (&source.provider, &into.provider);
         return refused(format!("`{}` is of {one} and `{}` of {other}: they are two accounts", source.slug, into.slug));
+    }
+    if let Some((one, other)) = account_of(&source.account_ref).zip(account_of(&into.account_ref))
+        && one != other
+    {
+        return refused(format!("`{}` is the account `{one}` and `{}` is `{other}`", source.slug, into.slug));
+    }
+    let (stored_twice, different) = stored_twice(tx, source.source_id, into.source_id).await?;
+    if different * 2 > stored_twice {
+        return refused(format!(
+            "{different} of {stored_twice} sessions with the same id were created at different times: `{}` and `{}` \
+             are two accounts",
+            source.slug, into.slug
+        ));
     }
     // their identities are gone, so that their pseudonyms at the other source cannot be computed
     let erased = sqlx::query_scalar!(
@@ -95,7 +121,23 @@ pub(super) async fn mergeable(
     if erased {
         return refused(format!("people were erased at `{}`: after a merge, they would be stored again", source.slug));
     }
-    Ok(into)
+    Ok((into, stored_twice))
+}
+
+/// Returns how many sessions both sources hold, and how many of them were not created at the same time.
+async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<(i64, i64), StoreError> {
+    let found = sqlx::query!(
+        r#"select count(*) as "count!", count(*) filter (where a.created_at <> b.created_at) as "different!"
+             from core.sessions a
+             join core.sessions b on b.source_id = $2 and b.provider_session_id = a.provider_session_id
+            where a.source_id = $1"#,
+        from,
+        into,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("counting sessions that are stored twice"))?;
+    Ok((found.count, found.different))
 }
 
 pub(super) fn refuse_configured(request: &ChangeRequest<'_>, source: &Stored) -> Result<(), ChangeError> {

@@ -17,20 +17,6 @@ use crate::store::source_tables::{SourceTable, execute};
 use crate::store::window::{self, Finding};
 use crate::store::{StoreError, StreamKey, data_version, search_language};
 
-/// Returns how many sessions both sources hold.
-pub(super) async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<i64, StoreError> {
-    sqlx::query_scalar!(
-        r#"select count(*) as "count!" from core.sessions a
-             join core.sessions b on b.source_id = $2 and b.provider_session_id = a.provider_session_id
-            where a.source_id = $1"#,
-        from,
-        into,
-    )
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("counting sessions that are stored twice"))
-}
-
 /// Merges `from` into `into`.
 pub(super) async fn merge(
     tx: &mut PgConnection,
@@ -69,6 +55,14 @@ pub(super) async fn merge(
     for table in &others {
         both.move_rows(tx, table).await?;
     }
+    let void = format!(
+        "select ingest.void_acceptances({into}, w.stream,
+                coalesce(range_agg(tstzrange(w.window_from, w.window_to)) filter (where w.is_complete), '{{}}')
+                - coalesce(range_agg(tstzrange(w.window_from, w.window_to)) filter (where not w.is_complete), '{{}}'),
+                statement_timestamp())
+           from ingest.windows w where w.source_id = {into} group by w.stream"
+    );
+    execute(tx, void).await?;
     execute(tx, format!("delete from core.sessions where source_id = {from}")).await?;
     execute(tx, format!("delete from core.sources where source_id = {from}")).await?;
     search_language::follow(tx, into).await?;
@@ -76,7 +70,7 @@ pub(super) async fn merge(
     data_version::date_all(tx, into).await
 }
 
-const SESSIONS: &str = "core.sessions";
+pub(super) const SESSIONS: &str = "core.sessions";
 
 /// The source to merge and its target.
 #[derive(Debug, Clone, Copy)]
@@ -233,6 +227,8 @@ impl Both {
                      on conflict (source_id, stream) do update set version = v.version + excluded.version"
             ),
             format!("delete from ingest.data_versions where source_id = {from}"),
+            // a pause of the source that goes does not pause the one that stays
+            format!("delete from ingest.controls where source_id = {from}"),
         ] {
             execute(tx, sql).await?;
         }

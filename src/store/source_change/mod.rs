@@ -15,12 +15,13 @@ mod request;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::model::id::SourceId;
 use crate::model::person::PersonKey;
 use crate::store::operation::{self, Operation};
-use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable};
+use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable, staying};
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::{StoreError, closed_hours, data_version, source_tables};
 
@@ -64,10 +65,10 @@ impl SourceChanges {
             sessions_stored_twice: 0,
         };
         let other = match request.change {
-            Change::Rename { to } => renamable(&mut tx, &source, to).await?,
+            Change::Rename { to } => renamable(&mut tx, staying(&source)?, to).await?,
             Change::Merge { into } => {
-                let into = mergeable(&mut tx, request, &source, into).await?;
-                changed.sessions_stored_twice = merge::stored_twice(&mut tx, source.source_id, into.source_id).await?;
+                let (into, stored_twice) = mergeable(&mut tx, request, staying(&source)?, into).await?;
+                changed.sessions_stored_twice = stored_twice;
                 Some(into)
             }
             Change::Remove => {
@@ -97,8 +98,7 @@ impl SourceChanges {
             (Change::Merge { .. }, None) => {}
             // without its streams no poller can begin with it again
             (Change::Remove, _) => {
-                let streams = format!("delete from ingest.streams where source_id = {}", source.source_id);
-                execute(&mut tx, streams).await?;
+                mark_removed(&mut tx, source.source_id, request.now).await?;
                 let removed = format!(
                     "insert into ingest.removed_sessions (session_id, removed_at)
                      select session_id, statement_timestamp() from core.sessions where source_id = {}
@@ -117,10 +117,13 @@ impl SourceChanges {
     }
 
     /// Deletes all rows of a source in batches, and then the source itself.
-    async fn remove(&self, tables: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
+    async fn remove(&self, all: &[SourceTable], source_id: i32) -> Result<(), StoreError> {
         let failed = StoreError::doing("removing a source");
         let kept = ["ingest.operations", "ingest.data_versions"];
-        for table in tables.iter().filter(|table| !kept.contains(&table.name.as_str())) {
+        let mut tables: Vec<_> = all.iter().filter(|table| !kept.contains(&table.name.as_str())).collect();
+        // no answer shows the rest of a session that is gone
+        tables.sort_by_key(|table| table.name != merge::SESSIONS);
+        for table in &tables {
             let name = &table.name;
             let sql = format!(
                 "delete from {name} t using (select tableoid, ctid from {name} where source_id = {source_id} limit {BATCH}) batch
@@ -131,7 +134,7 @@ impl SourceChanges {
             {}
         }
         let mut tx = self.pool.begin().await.map_err(&failed)?;
-        forget(&mut tx, tables, source_id).await?;
+        forget(&mut tx, all, source_id).await?;
         // those that were made while its rows were being deleted
         closed_hours::void(&mut tx).await?;
         tx.commit().await.map_err(&failed)
@@ -166,6 +169,24 @@ async fn rename(tx: &mut PgConnection, source_id: i32, to: &str) -> Result<(), S
         .await
         .map_err(StoreError::doing("renaming a source"))?;
     data_version::date_all(tx, source_id).await
+}
+
+/// Marks a source whose rows are deleted from now on: until the last of them is gone, no poller may begin with it.
+async fn mark_removed(tx: &mut PgConnection, source_id: i32, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let failed = StoreError::doing("marking a source as removed");
+    sqlx::query!(
+        "update core.sources set is_enabled = false, removed_at = $2 where source_id = $1 and removed_at is null",
+        source_id,
+        now,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query!("delete from ingest.streams where source_id = $1", source_id)
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(&failed)
 }
 
 /// Deletes the remaining rows of a source. The journal of operations stays. The data version never decreases.

@@ -239,6 +239,54 @@ async fn a_message_survives_a_crash_and_is_sent_again_until_it_is_accepted() {
 }
 
 #[tokio::test]
+async fn an_alert_that_no_instance_has_any_more_is_not_firing_for_ever() {
+    let watched = Watched::new(&[CHATS], "2026-11-19T12:00:00Z").await;
+    watched.receiver.refusals.lock().unwrap().push(503);
+    watched.look_at("2026-11-19T12:00:00Z").await;
+    let configured = watched.toml.clone();
+    let (open, owed) = (
+        "select count(*) from ingest.alert_incidents where resolved_at is null",
+        "select count(*) from ingest.alert_deliveries where next_try_at is not null",
+    );
+    let watched = Watched { toml: String::new(), ..watched };
+    // another instance may still have it
+    watched.look_at("2026-11-19T12:09:00Z").await;
+    assert_eq!((watched.number(open).await, watched.number(owed).await), (1, 1));
+    watched.look_at("2026-11-19T12:11:00Z").await;
+    assert_eq!((watched.number(open).await, watched.number(owed).await), (0, 0));
+    // configured again, it begins with what it last compared
+    let watched = Watched { toml: configured, ..watched };
+    watched.look_at("2026-11-20T12:00:00Z").await;
+    assert_eq!(watched.alert().await["is_firing"], false);
+    assert_eq!(watched.alert().await["incidents"][0]["resolved_reason"], "definition_changed");
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_delays_the_messages_to_no_other() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let watched = Watched::new(&[CHATS], "2026-11-19T12:00:00Z").await;
+    let hanging = format!(
+        "[[alerts]]\n{}\nurl = \"http://{}/\"\nsecret_env = \"ALERT_KEY\"\n",
+        CHATS.replace("many-chats", "a-silent-one"),
+        silent.local_addr().unwrap()
+    );
+    let watched = Watched { toml: hanging + &watched.toml, ..watched };
+    watched.api.clock.set("2026-11-19T12:00:00Z".parse().unwrap());
+    let instance = watched.instance().0;
+    instance.evaluate().await;
+    assert_eq!(watched.number("select count(*) from ingest.alert_deliveries where next_try_at is not null").await, 2);
+    tokio::select! {
+        () = instance.deliver() => panic!("the silent receiver answers nothing"),
+        () = async {
+            while watched.receiver.messages().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        } => {}
+    }
+    assert_eq!(watched.receiver.told(), ["alert.opened 4 -"]);
+}
+
+#[tokio::test]
 async fn another_definition_ends_the_incidents_of_the_one_before() {
     let watched = Watched::new(&[CHATS], "2026-11-19T12:00:00Z").await;
     watched.look_at("2026-11-19T12:00:00Z").await;

@@ -129,6 +129,14 @@ async fn an_accepted_hole_no_longer_withholds_later_data_and_stays_visible() {
     assert_eq!(health(&api).await["accepted_windows"]["count"], 0);
     let void = "select count(*) from analytics.accepted_holes where is_proven_since";
     assert_eq!(world.number(void).await, 1);
+    // a later doubt is another one, which no operator has accepted
+    let doubt = "insert into ingest.windows (source_id, stream, window_from, window_to, is_complete, reason, run_id, checked_at)
+                 select source_id, 'sessions', '2026-02-18 11:59Z', '2026-02-18 12:00:30Z', false, 'Two are counted.', 1, now()
+                   from core.sources";
+    sqlx::query(doubt).execute(&world.db.pool).await.expect("doubted, as a poll does it");
+    assert_eq!(statuses(&api.ok(AROUND).await), ["complete", "has_gap", "complete"]);
+    assert_eq!(api.ok("/v1/sync/windows?state=accepted").await["items"], json!([]));
+    assert_eq!(health(&api).await["accepted_windows"]["count"], 0);
 }
 
 /// Reads the day again, as an operator would.
@@ -151,6 +159,24 @@ async fn prove_february(world: &World) {
     let stop = CancellationToken::new();
     let outcome = backfilling::work(&app, pool, &args, &operator, stop, Progress::silent()).await.expect("it runs");
     assert!(outcome.is_proven, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_proof_of_a_part_leaves_the_rest_accepted() {
+    let (world, _simulator, _feed) = world_with_a_hole().await;
+    let accept = "insert into ingest.accepted_gaps (source_id, stream, window_from, window_to, accepted_at, accepted_by, note)
+                  select source_id, 'sessions', '2026-02-01 00:00Z', '2026-02-11 00:00Z', '2026-03-01 00:00Z', 'ada', 'Lost.'
+                    from core.sources";
+    sqlx::query(accept).execute(&world.db.pool).await.expect("accepted");
+    let prove =
+        "select ingest.void_acceptances(source_id, 'sessions', '{[2026-02-03 00:00Z,2026-02-05 00:00Z)}', now())
+                   from core.sources";
+    sqlx::query(prove).execute(&world.db.pool).await.expect("proven");
+    let shown = "select string_agg(to_char(window_from at time zone 'UTC', 'DD') || '-'
+                                   || to_char(window_to at time zone 'UTC', 'DD') || ' ' || is_proven_since || ' ' || note,
+                                   ', ' order by is_proven_since, window_from) from analytics.accepted_holes";
+    let expected = "01-03 false Lost., 05-11 false Lost., 01-11 true Lost.";
+    assert_eq!(world.text(shown).await.as_deref(), Some(expected));
 }
 
 #[tokio::test]

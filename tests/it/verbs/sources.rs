@@ -1,6 +1,7 @@
 //! `tributary sources`: stored sources are renamed, merged and removed, by the command line and over the API.
 
 mod changes;
+mod guards;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

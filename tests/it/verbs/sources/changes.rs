@@ -50,7 +50,7 @@ async fn orphans(world: &World) -> Vec<String> {
     found
 }
 
-async fn change(
+pub(super) async fn change(
     app: &App,
     world: &World,
     slug: &str,
@@ -101,7 +101,7 @@ async fn a_renamed_source_keeps_values_people_and_proven_windows() {
 }
 
 /// The account stored twice, as an earlier version did: the provider of the first is hidden from the second's start.
-async fn store_twice(world: &World, first: &App, second: &App) {
+pub(super) async fn store_twice(world: &World, first: &App, second: &App) {
     poll(first).await.expect("it runs");
     let hide = "update core.sources set provider = 'hidden' where source_slug = 'kv'";
     sqlx::query(hide).execute(&world.db.pool).await.expect("hidden");
