@@ -568,9 +568,12 @@ comment on table ingest.accepted_gaps is
   'Ranges that are not proven complete and that an operator accepts as they are.';
 
 -- Makes the acceptance of proven ranges void: a later doubt about them is another one, which no operator has seen. What
--- the proof does not cover stays accepted.
+-- the proof does not cover stays accepted. Not in SQL, which would plan each call.
 create function ingest.void_acceptances(of_source int, of_stream text, proven tstzmultirange, at timestamptz)
-  returns void language sql as $$
+  returns void
+  language plpgsql
+as $$
+begin
   with void as (
       update ingest.accepted_gaps g set reopened_at = at
        where g.source_id = of_source and g.stream = of_stream and g.reopened_at is null
@@ -579,7 +582,8 @@ create function ingest.void_acceptances(of_source int, of_stream text, proven ts
   )
   insert into ingest.accepted_gaps (source_id, stream, window_from, window_to, accepted_at, accepted_by, note)
   select void.source_id, void.stream, lower(rest), upper(rest), void.accepted_at, void.accepted_by, void.note
-    from void, unnest(tstzrange(void.window_from, void.window_to)::tstzmultirange - proven) rest
+    from void, unnest(tstzrange(void.window_from, void.window_to)::tstzmultirange - proven) rest;
+end
 $$;
 
 -- A list that goes by creation does not name an old session that changes. The past is therefore read again, in rings,
@@ -1698,6 +1702,7 @@ $$;
 create table ingest.alerts (
   alert_name        text primary key,
   definition_hash   bytea not null,        -- SHA-256 of query and limits: another definition starts from the beginning
+  configured_at     core.instant not null, -- since when an instance has it: one that was configured earlier waits
   first_seen_at     core.instant not null, -- buckets that ended before are not evaluated
   evaluated_at      core.instant,
   evaluated_through core.instant,          -- end of the last bucket that was compared or passed over

@@ -22,7 +22,7 @@ begin atomic
                     s.completed_at is not null, s.has_message_count, s.participant_count is not null,
                     s.minutes_consumed is null, s.duration_seconds is null
           union all
-          select 'completed_at', date_trunc('hour', s.completed_at, 'UTC'), s.source_id, s.session_kind, s.session_state, s.outcome,
+          select 'completed_at' as counted_by, date_trunc('hour', s.completed_at, 'UTC'), s.source_id, s.session_kind, s.session_state, s.outcome,
                  s.channel, s.chat_state, true, s.has_message_count,
                  s.participant_count is not null, count(*)::int, sum(s.minutes_consumed), sum(s.duration_seconds)
             from ingest.narrow_sessions s

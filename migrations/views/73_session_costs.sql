@@ -45,12 +45,12 @@ $citus$ else $postgres$
               ceil(s.minutes_consumed) as by_connection, s.minute_card_id as rate_card_id
         where s.minutes_basis is not null and not s.is_sold_by_connection
        union all
-       select 'minute', x.preset_name, x.consumed_quantity, x.by_connection, x.rate_card_id
+       select 'minute' as pricing_unit, x.preset_name, x.consumed_quantity, x.by_connection, x.rate_card_id
          from ingest.connection_lines x
         where s.is_sold_by_connection and x.source_id = s.source_id and x.session_id = s.session_id
        union all
        -- a session that is not sold has a quantity of 0; an unknown outcome has none
-       select sale.unit, null, sale.quantity, sale.quantity, sale.rate_card_id
+       select sale.unit as pricing_unit, null::text as preset_name, sale.quantity, sale.quantity, sale.rate_card_id
          from (values ('session', (s.session_state <> 'never_started')::int, s.session_card_id),
                       ('resolution', case when s.outcome <> 'unknown' then (s.outcome = 'resolved')::int end,
                        s.resolution_card_id)) as sale (unit, quantity, rate_card_id)

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
+
 use crate::config::AlertConfig;
 use crate::connector::hooks::ReadHook;
 use crate::model::public_key::PublicKey;
@@ -43,7 +45,13 @@ impl Hooks {
 
 /// The configured alerts. Clones share the list.
 #[derive(Clone, Default)]
-pub struct Alerts(Arc<RwLock<Arc<[AlertConfig]>>>);
+pub struct Alerts(Arc<RwLock<Loaded>>);
+
+#[derive(Default)]
+struct Loaded {
+    alerts: Arc<[AlertConfig]>,
+    at: DateTime<Utc>,
+}
 
 impl fmt::Debug for Alerts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,12 +61,17 @@ impl fmt::Debug for Alerts {
 
 impl Alerts {
     /// Replaces the alerts.
-    pub fn replace(&self, alerts: &[AlertConfig]) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = alerts.into();
+    pub fn replace(&self, alerts: &[AlertConfig], now: DateTime<Utc>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Loaded { alerts: alerts.into(), at: now };
     }
 
     /// Returns the alerts.
     pub fn all(&self) -> Arc<[AlertConfig]> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).alerts)
+    }
+
+    /// Returns since when this instance has the alerts.
+    pub fn configured_at(&self) -> DateTime<Utc> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).at
     }
 }

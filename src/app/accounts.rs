@@ -4,16 +4,16 @@
 //! keyed fingerprint. A new credential of a known slug is a rotated one. A new credential of a new slug is
 //! recognized later, by the first sessions it lists (`ingest::account`).
 
-use crate::model::source::{SourceRegistration, account_of, being_removed, way_out};
+use crate::model::source::{SourceRegistration, account_of, being_removed, exchanged, way_out};
 use crate::store::source::StoredAccount;
 
-/// Returns why `wanted` may not be registered; `None` where it may. `configured` are the slugs of all
-/// configured sources: the configuration itself distinguishes two of them.
+/// Returns why `wanted` may not be registered; `None` where it may. `configured` are all configured sources, which the
+/// configuration itself distinguishes.
 pub(super) fn refusal(
     wanted: &SourceRegistration,
     has_accounts: bool,
     stored: &[StoredAccount],
-    configured: &[&str],
+    configured: &[SourceRegistration],
 ) -> Option<String> {
     let is_same = |account: &StoredAccount| is_same(account, wanted, has_accounts);
     let slug = wanted.slug.as_str();
@@ -30,10 +30,14 @@ pub(super) fn refusal(
             own.provider, own.account_ref, wanted.provider, wanted.account_ref
         ));
     }
-    let is_elsewhere = |account: &&StoredAccount| {
-        account.has_sessions && account.slug != slug && !configured.contains(&account.slug.as_str())
-    };
+    let now = |account: &StoredAccount| configured.iter().find(|source| source.slug.as_str() == account.slug);
+    let stays =
+        |account: &StoredAccount| now(account).is_some_and(|source| self::is_same(account, source, has_accounts));
+    let is_elsewhere = |account: &&StoredAccount| account.has_sessions && account.slug != slug && !stays(account);
     let other = stored.iter().filter(is_elsewhere).find(|account| is_same(account))?;
+    if now(other).is_some() {
+        return Some(exchanged(slug, &other.slug));
+    }
     Some(format!(
         "the source `{slug}` is the account that is stored as `{}`, and its sessions would be counted twice: {}",
         other.slug,

@@ -27,12 +27,11 @@ use crate::config::AlertConfig;
 use crate::db::{Departures, WriteState};
 use crate::failpoint;
 use crate::model::alert::{AlertLimit, AlertProgress, AlertStep, Held, follow_budget, follow_threshold};
-
 use crate::query::number::Number;
 use crate::query::pollers::HealthReads;
 use crate::query::zones::Zones;
 use crate::store::StoreError;
-use crate::store::alert::{self, ClaimedAlert, Evaluation, Incident};
+use crate::store::alert::{self, ClaimedAlert, Definition, Evaluation, Incident};
 use crate::store::alert_delivery::{self, AlertEvent, Outgoing};
 use crate::telemetry::metrics;
 
@@ -104,7 +103,8 @@ impl Alerting {
     async fn evaluate_one(&self, alert: &AlertConfig) -> Result<(), StoreError> {
         let now = self.state.clock.now();
         let hash = Sha256::digest(format!("{} {:?}", alert.query, alert.limit)).to_vec();
-        let Some(claimed) = alert::claim(&self.writes, &alert.name, &hash, EVALUATE_EVERY, now).await? else {
+        let definition = Definition { hash, configured_at: self.state.alerts.configured_at() };
+        let Some(claimed) = alert::claim(&self.writes, &alert.name, &definition, EVALUATE_EVERY, now).await? else {
             return Ok(());
         };
         let mut progress = claimed.progress.clone();
@@ -122,7 +122,7 @@ impl Alerting {
             }
         };
         let evaluation =
-            Evaluation { alert: &claimed, definition_hash: &hash, progress: &progress, steps: &steps, now };
+            Evaluation { alert: &claimed, definition: &definition, progress: &progress, steps: &steps, now };
         let is_written =
             alert::record(&self.writes, &evaluation, |event, incident| message(alert, event, Some(incident))).await?;
         for step in steps.iter().filter(|_| is_written) {

@@ -59,7 +59,7 @@ impl Service {
         let hooks = Hooks::default();
         hooks.replace(received(app)?);
         let alerts = Alerts::default();
-        alerts.replace(&app.config.alerts);
+        alerts.replace(&app.config.alerts, app.clock.now());
         let replays = match role {
             Role::Poller => None,
             Role::All | Role::Api => Some(Arc::new(ReplayService::open(app, &polls, &sources, stop).await?)),
@@ -88,7 +88,7 @@ impl Service {
         };
         self.actions.replace(allowed(app, &self.polls, &sources)?);
         self.hooks.replace(received(app)?);
-        self.alerts.replace(&app.config.alerts);
+        self.alerts.replace(&app.config.alerts, app.clock.now());
         if let Some(replays) = &self.replays {
             replays.replace(app, &sources).await?;
         }

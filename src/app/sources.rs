@@ -174,11 +174,11 @@ pub(super) fn refusals(
     person_key: &PersonKey,
     stored: &[StoredAccount],
 ) -> anyhow::Result<BTreeMap<String, String>> {
-    let configured: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
+    let configured = registrations(app, person_key)?;
     let mut refusals = BTreeMap::new();
-    for (source, wanted) in app.config.sources.iter().zip(registrations(app, person_key)?) {
+    for (source, wanted) in app.config.sources.iter().zip(&configured) {
         let has_accounts = !app.entry_of(source)?.required_settings.is_empty();
-        if let Some(refusal) = accounts::refusal(&wanted, has_accounts, stored, &configured) {
+        if let Some(refusal) = accounts::refusal(wanted, has_accounts, stored, &configured) {
             refusals.insert(source.slug.to_string(), refusal);
         }
     }

@@ -36,18 +36,25 @@ pub struct Participant {
     pub raw: Vec<u8>,
 }
 
-/// Returns the person behind the ids that a provider gives: by the customer's own id, else by the provider's id
-/// of the person. `None` where there is neither: a presence alone identifies no person.
-pub fn person(custom_participant_id: Option<&str>, provider_user_id: Option<&str>) -> Option<PersonRef> {
-    let of = |identity_kind, identity: &str| PersonRef { identity_kind, identity: identity.to_owned() };
-    custom_participant_id
-        .map(|id| of("custom_participant", id))
-        .or_else(|| provider_user_id.map(|id| of("participant_user", id)))
+/// Returns the identities of a person by the ids that a provider gives: the customer's own id first, which names the
+/// person, then the provider's id of the person. A presence alone identifies no person.
+pub fn identities(
+    custom_participant_id: Option<&str>,
+    provider_user_id: Option<&str>,
+) -> impl Iterator<Item = PersonRef> {
+    let of =
+        |identity_kind, id: Option<&str>| id.map(|identity| PersonRef { identity_kind, identity: identity.to_owned() });
+    of("custom_participant", custom_participant_id).into_iter().chain(of("participant_user", provider_user_id))
 }
 
 impl Participant {
+    /// Returns the identities of the person behind the presence; the first one names the person.
+    pub fn identities(&self) -> impl Iterator<Item = PersonRef> {
+        identities(self.custom_participant_id.as_deref(), self.provider_user_id.as_deref())
+    }
+
     /// Returns the person behind the presence.
     pub fn person(&self) -> Option<PersonRef> {
-        person(self.custom_participant_id.as_deref(), self.provider_user_id.as_deref())
+        self.identities().next()
     }
 }

@@ -108,8 +108,9 @@ pub struct Session {
     pub is_flagged_unresolved: Option<bool>,
     /// Channel, such as `whatsapp`, verbatim.
     pub channel: Option<String>,
-    /// The person behind the session.
-    pub person: Option<PersonRef>,
+    /// Identities of the person behind the session. The first one names the person; the others recognize one who is
+    /// erased.
+    pub identities: Vec<PersonRef>,
     /// The session this one is a part of (breakout room).
     pub parent_provider_session_id: Option<String>,
     /// Group of the session at the provider: meeting, feed or avatar.
@@ -241,7 +242,7 @@ impl Session {
             outcome: if is_judged { part.outcome } else { self.outcome },
             is_flagged_unresolved: part.is_flagged_unresolved.or(self.is_flagged_unresolved),
             channel: part.channel.or(self.channel),
-            person: part.person.or(self.person),
+            identities: if part.identities.is_empty() { self.identities } else { part.identities },
             parent_provider_session_id: part.parent_provider_session_id.or(self.parent_provider_session_id),
             group_key: part.group_key.or(self.group_key),
             last_activity_at: part.last_activity_at.max(self.last_activity_at),

@@ -106,6 +106,15 @@ pub fn being_removed(slug: &str) -> String {
     format!("the source `{slug}` is being removed: `tributary sources remove {slug} --yes` deletes the rest")
 }
 
+/// Returns the reason why nothing of a source is stored whose account is that of another configured one.
+pub fn exchanged(slug: &str, other: &str) -> String {
+    format!(
+        "the source `{slug}` is configured with the account that is stored as `{other}`, and its sessions would be \
+         counted twice: give each of the two sources its own credential again; if they are one account, remove \
+         `{slug}` from the configuration"
+    )
+}
+
 /// Returns the advice for a configuration that would count an account twice: `stored` is the slug of its data,
 /// `wanted` the configured one.
 pub fn way_out(stored: &str, wanted: &str) -> String {

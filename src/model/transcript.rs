@@ -68,7 +68,7 @@ pub struct TranscriptSegment {
 impl TranscriptSegment {
     /// Returns the person who spoke, by the same rule as a participant's.
     pub fn person(&self) -> Option<PersonRef> {
-        participant::person(self.custom_participant_id.as_deref(), self.provider_user_id.as_deref())
+        participant::identities(self.custom_participant_id.as_deref(), self.provider_user_id.as_deref()).next()
     }
 }
 

@@ -13,25 +13,42 @@ pub struct Shared {
     pub slug: String,
     /// Number of these sessions.
     pub session_count: i64,
+    /// Whether that source is configured.
+    pub is_configured: bool,
 }
 
-/// Whether sessions of the source may belong to another one: the provider has other sources with sessions, and this
-/// one holds fewer than `few`.
-pub async fn may_be_another(pool: &PgPool, source_id: SourceId, few: i64) -> Result<bool, StoreError> {
-    sqlx::query_scalar!(
+/// Pages of a list whose sessions may belong to another source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// None: the provider has no other source with sessions.
+    Nothing,
+    /// The first one of a run.
+    FirstPage,
+    /// All: the source itself holds few sessions.
+    EveryPage,
+}
+
+/// Returns which pages may list sessions of another source; `few`: see [`Scope::EveryPage`].
+pub async fn scope(pool: &PgPool, source_id: SourceId, few: i64) -> Result<Scope, StoreError> {
+    let found = sqlx::query!(
         r#"select exists (select 1 from core.sessions s
                            where s.source_id = any(array(
                                  select other.source_id from core.sources own
                                    join core.sources other on other.provider = own.provider and other.source_id <> $1
-                                  where own.source_id = $1)))
-                  and (select count(*) from (select 1 from core.sessions s where s.source_id = $1 limit $2) own) < $2
-                  as "may_be!""#,
+                                  where own.source_id = $1))) as "has_others!",
+                  (select count(*) from (select 1 from core.sessions s where s.source_id = $1 limit $2) own) < $2
+                  as "has_few!""#,
         source_id.0,
         few,
     )
     .fetch_one(pool)
     .await
-    .map_err(StoreError::doing("looking for sources of the same provider"))
+    .map_err(StoreError::doing("looking for sources of the same provider"))?;
+    Ok(match (found.has_others, found.has_few) {
+        (false, _) => Scope::Nothing,
+        (true, false) => Scope::FirstPage,
+        (true, true) => Scope::EveryPage,
+    })
 }
 
 /// Returns the other sources of the same provider that hold sessions with these ids and instants of creation.
@@ -43,14 +60,14 @@ pub async fn shared(
 ) -> Result<Vec<Shared>, StoreError> {
     sqlx::query_as!(
         Shared,
-        r#"select other.source_slug as slug, count(*) as "session_count!"
+        r#"select other.source_slug as slug, count(*) as "session_count!", other.is_enabled as "is_configured!"
              from core.sources own
              join core.sources other on other.provider = own.provider and other.source_id <> own.source_id
             cross join unnest($2::text[], $3::timestamptz[]) listed(id, created_at)
              join core.sessions s on s.source_id = other.source_id and s.provider_session_id = listed.id
                                  and s.created_at = listed.created_at
             where own.source_id = $1
-            group by other.source_slug
+            group by other.source_slug, other.is_enabled
             order by count(*) desc, other.source_slug"#,
         source_id.0,
         ids as &[&str],

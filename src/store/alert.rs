@@ -1,8 +1,7 @@
 //! State of alerts and their incidents.
 //!
 //! An instance claims an alert, compares it, and writes the outcome in one transaction: state, incidents, and a message
-//! for each incident that opens or is resolved. A crash before it changes nothing; after it, any instance sends the
-//! messages ([`super::alert_delivery`]).
+//! for each change. A crash before it changes nothing; after it, any instance sends them ([`super::alert_delivery`]).
 
 use std::time::Duration;
 
@@ -18,6 +17,15 @@ use crate::store::alert_delivery::{self, AlertEvent};
 /// Duration of a claim, which is how long a killed instance holds an alert up.
 const CLAIM_DURATION: Duration = Duration::from_mins(1);
 
+/// The definition of an alert. Of instances with another one, that which was configured last is in force.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// Hash of query and limits.
+    pub hash: Vec<u8>,
+    /// Since when the instance has it.
+    pub configured_at: DateTime<Utc>,
+}
+
 /// A claimed alert, as it was left.
 #[derive(Debug, Clone)]
 pub struct ClaimedAlert {
@@ -29,7 +37,7 @@ pub struct ClaimedAlert {
     pub progress: AlertProgress,
     /// The incidents of a budget.
     pub budget: Vec<BudgetIncident>,
-    /// Whether its definition is another one than before: everything starts from the beginning.
+    /// Whether its definition is another one: everything starts from the beginning.
     is_changed: bool,
     token: Uuid,
 }
@@ -59,20 +67,21 @@ pub struct Incident {
     pub resolved_reason: Option<String>,
 }
 
-/// Claims an alert that was not evaluated within `every`; `None`: it was, or another instance has it.
+/// Claims an alert; `None`: it was evaluated within `every`, or another instance has it, or a later definition.
 pub async fn claim(
     pool: &PgPool,
     name: &str,
-    definition_hash: &[u8],
+    definition: &Definition,
     every: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Option<ClaimedAlert>, StoreError> {
     let failed = StoreError::doing("claiming an alert");
     sqlx::query!(
-        "insert into ingest.alerts (alert_name, definition_hash, first_seen_at) values ($1, $2, $3)
+        "insert into ingest.alerts (alert_name, definition_hash, configured_at, first_seen_at) values ($1, $2, $3, $4)
          on conflict do nothing",
         name,
-        definition_hash,
+        definition.hash,
+        definition.configured_at,
         now,
     )
     .execute(pool)
@@ -82,7 +91,7 @@ pub async fn claim(
         r#"update ingest.alerts
               set claim_token = gen_random_uuid(), claimed_until = now() + make_interval(secs => $3)
             where alert_name = $1 and coalesce(claimed_until, '-infinity') <= now()
-              and (evaluated_at is null or evaluated_at <= $2)
+              and (evaluated_at is null or evaluated_at <= $2) and (definition_hash = $4 or configured_at <= $5)
         returning claim_token as "token!", first_seen_at, evaluated_through, crossing_count, clear_count,
                   definition_hash <> $4 as "is_changed!",
                   exists (select from ingest.alert_incidents i
@@ -90,7 +99,8 @@ pub async fn claim(
         name,
         now - every,
         CLAIM_DURATION.as_secs_f64(),
-        definition_hash,
+        definition.hash,
+        definition.configured_at,
     )
     .fetch_optional(pool)
     .await
@@ -144,8 +154,8 @@ async fn budget(pool: &PgPool, name: &str) -> Result<Vec<BudgetIncident>, StoreE
 pub struct Evaluation<'a> {
     /// The alert.
     pub alert: &'a ClaimedAlert,
-    /// Hash of its definition.
-    pub definition_hash: &'a [u8],
+    /// Its definition.
+    pub definition: &'a Definition,
     /// How far it was compared.
     pub progress: &'a AlertProgress,
     /// Incidents that open or are resolved.
@@ -162,7 +172,7 @@ pub async fn record(
     message: impl Fn(AlertEvent, &Incident) -> String,
 ) -> Result<bool, StoreError> {
     let failed = StoreError::doing("recording an evaluation");
-    let Evaluation { alert, definition_hash, progress, steps, now } = *evaluation;
+    let Evaluation { alert, definition, progress, steps, now } = *evaluation;
     let mut tx = pool.begin().await.map_err(&failed)?;
     let (bucket, held) = (progress.last.as_ref(), progress.held.as_ref());
     let written = sqlx::query!(
@@ -172,11 +182,12 @@ pub async fn record(
                 bucket_from = case when $9::timestamptz is null and not $14 then bucket_from else $9 end,
                 bucket_to = case when $9::timestamptz is null and not $14 then bucket_to else $10 end,
                 bucket_value = case when $9::timestamptz is null and not $14 then bucket_value else $11 end,
-                held_from = $12, held_reason = $13, claim_token = null, claimed_until = null
+                held_from = $12, held_reason = $13, configured_at = greatest(configured_at, $15),
+                claim_token = null, claimed_until = null
           where alert_name = $1 and claim_token = $2",
         alert.name,
         alert.token,
-        definition_hash,
+        definition.hash,
         alert.first_seen_at,
         now,
         progress.through as Option<DateTime<Utc>>,
@@ -188,6 +199,7 @@ pub async fn record(
         held.and_then(|held| held.from) as Option<DateTime<Utc>>,
         held.map(|held| held.reason.as_str()),
         alert.is_changed,
+        definition.configured_at,
     )
     .execute(&mut *tx)
     .await

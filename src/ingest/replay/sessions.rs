@@ -78,7 +78,7 @@ impl Chunk<'_> {
     fn take(&mut self, version: StoredRecord) {
         let stored = StoredBytes { bytes: &version.body, now: version.last_fetched_at, is_partial: version.is_partial };
         let read = self.source.connector.read_record(stored).ok();
-        if let Some(person) = read.as_ref().and_then(|record| record.session.person.as_ref()) {
+        if let Some(person) = read.as_ref().and_then(|record| record.session.identities.first()) {
             let id = self.poller.person_key.person_id(&self.source.pseudonym_slug, person);
             let seen = self.people.entry(id).or_insert((person.identity_kind, version.fetched_at));
             seen.1 = seen.1.min(version.fetched_at);

@@ -82,7 +82,7 @@ pub(super) fn session(raw: &str, now: DateTime<Utc>, is_partial: bool, drift: &D
         outcome: SessionOutcome::NotApplicable,
         is_flagged_unresolved: None,
         channel: None,
-        person: None,
+        identities: Vec::new(),
         parent_provider_session_id: None,
         group_key: avatar_id.clone(),
         created_at,

@@ -86,9 +86,9 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
     }
     let trail = state.as_ref().and_then(|state| trail(state, drift));
     let channel = channel(&fields, drift);
-    let (person, feed_id) = (person(&fields), fields.text("feed_id"));
+    let (identities, feed_id) = (identities(&fields), fields.text("feed_id"));
     let present = watched::fields(&watched::Read {
-        has_person: person.is_some(),
+        has_person: !identities.is_empty(),
         has_feed: feed_id.is_some(),
         has_channel: channel.is_some(),
         status: status.is_some().then_some([completed.is_some(), unresolved.is_some(), last_updated.is_some()]),
@@ -108,7 +108,7 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
         outcome: SessionOutcome::from_flags(completed, unresolved),
         is_flagged_unresolved: unresolved,
         channel,
-        person,
+        identities,
         parent_provider_session_id: None,
         group_key: feed_id,
         created_at,
@@ -145,9 +145,9 @@ pub(super) fn filter_meaning(page: &Page, from: DateTime<Utc>, to: Option<DateTi
     is_change.then_some("updated")
 }
 
-fn person(fields: &Fields<'_>) -> Option<PersonRef> {
-    let named = |identity_kind, name| fields.identity(name).map(|identity| PersonRef { identity_kind, identity });
-    named("contact", "contact_id").or_else(|| named("external_user", "external_user_id"))
+fn identities(fields: &Fields<'_>) -> Vec<PersonRef> {
+    let named = |(identity_kind, name)| fields.identity(name).map(|identity| PersonRef { identity_kind, identity });
+    [("contact", "contact_id"), ("external_user", "external_user_id")].into_iter().filter_map(named).collect()
 }
 
 fn channel(fields: &Fields<'_>, drift: &DriftItems) -> Option<String> {

@@ -110,7 +110,7 @@ pub(super) fn session(raw: &str, drift: &DriftItems) -> Result<Session, Reject> 
         outcome: SessionOutcome::NotApplicable,
         is_flagged_unresolved: None,
         channel: None,
-        person: None,
+        identities: Vec::new(),
         parent_provider_session_id: parent,
         group_key: associated_id.clone(),
         created_at,

@@ -20,31 +20,39 @@ pub(super) struct ParticipantList<'a> {
     /// Whether the list is whole: stored participants not in it are no longer listed and are deleted.
     pub(super) is_whole: bool,
     people: Vec<Option<String>>,
-    /// People who are erased: pseudonyms of their names within the session, and the erasures.
-    pub(super) erased_names: Vec<(String, i64)>,
+    /// People who are erased: pseudonyms that the erasure did not know, of other identities and of their names within
+    /// the session, and the erasures.
+    pub(super) learnt: Vec<(String, i64)>,
 }
 
 impl<'a> ParticipantList<'a> {
     pub(super) fn new(context: SaveContext<'a>, list: &'a [Participant], is_whole: bool) -> Self {
-        let id = |one: &Participant| Some(context.person_key.person_id(context.source_slug, &one.person()?));
-        let people = list.iter().map(id).collect();
-        Self { context, list: Cow::Borrowed(list), is_whole, people, erased_names: Vec::new() }
+        let people = list.iter().map(|one| pseudonyms(&context, one).next()).collect();
+        Self { context, list: Cow::Borrowed(list), is_whole, people, learnt: Vec::new() }
     }
 
-    /// Returns the pseudonyms of the people.
-    pub(super) fn person_ids(&self) -> impl Iterator<Item = &str> {
-        self.people.iter().flatten().map(String::as_str)
+    /// Returns the pseudonyms of all identities of the people.
+    pub(super) fn person_ids(&self) -> impl Iterator<Item = String> {
+        self.list.iter().zip(&self.people).flat_map(|(one, person)| self.ids(one, person.as_ref()))
+    }
+
+    /// Returns the pseudonyms of a person, who may be known by a stored one alone.
+    fn ids(&self, one: &Participant, person: Option<&String>) -> Vec<String> {
+        person.cloned().into_iter().chain(pseudonyms(&self.context, one).skip(1)).collect()
     }
 
     /// Gives erased people the pseudonyms under which their rows are stored.
     pub(super) fn without_erased(&mut self, erased: &Erased) {
         let session = self.context.task.session.provider_session_id.as_str();
-        for (one, person) in self.list.iter().zip(&mut self.people) {
-            let erasure_id = person.as_deref().and_then(|person| erased.erasure_of(person));
-            if let Some((erasure_id, name)) = erasure_id.zip(one.display_name.as_deref()) {
-                self.erased_names.push((self.context.pseudonyms().of_name(session, name), erasure_id));
-            }
-            *person = erased.id(person.take());
+        for place in 0..self.people.len() {
+            let one = &self.list[place];
+            let ids = self.ids(one, self.people[place].as_ref());
+            let ids = ids.iter().map(String::as_str);
+            let Some(person) = erased.find(ids.clone()) else { continue };
+            let name = one.display_name.as_deref();
+            let name = name.map(|name| (self.context.pseudonyms().of_name(session, name), person.erasure_id));
+            self.learnt.extend(erased.learn(ids).into_iter().chain(name));
+            self.people[place] = Some(person.erased_as.clone());
         }
     }
 
@@ -52,6 +60,11 @@ impl<'a> ParticipantList<'a> {
         let known = self.list.iter().zip(&self.people);
         known.filter_map(|(one, id)| Some((id.as_deref()?, one.person()?.identity_kind)))
     }
+}
+
+/// Returns the pseudonyms of the identities of a participant.
+fn pseudonyms(context: &SaveContext<'_>, one: &Participant) -> impl Iterator<Item = String> {
+    one.identities().map(|person| context.person_key.person_id(context.source_slug, &person))
 }
 
 /// Fills in the stored values of participants that lack a usual field: its absence blanks nothing.
@@ -96,7 +109,7 @@ pub(super) async fn fill_in(
             one.left_at = one.left_at.or(row.left_at);
             one.duration_ms = one.duration_ms.or(row.duration_ms);
             one.provider_updated_at = one.provider_updated_at.or(row.provider_updated_at);
-            let known = one.person().map(|person| context.person_key.person_id(context.source_slug, &person));
+            let known = pseudonyms(&context, one).next();
             *person = known.or_else(|| row.person_id.clone());
         }
     }

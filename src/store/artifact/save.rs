@@ -228,14 +228,14 @@ pub(super) async fn write_rows(
         }
     }
     participant::fill_in(tx, source_id, &mut lists).await?;
-    let people: Vec<&str> = lists.iter().flat_map(ParticipantList::person_ids).collect();
+    let people: Vec<String> = lists.iter().flat_map(ParticipantList::person_ids).collect();
     let erased = Erased::read(tx, source_id, &people).await?;
     if !erased.is_empty() {
         for list in &mut lists {
             list.without_erased(&erased);
         }
-        let names: Vec<(String, i64)> = lists.iter().flat_map(|list| list.erased_names.iter().cloned()).collect();
-        tombstone::insert(tx, source_id, &names).await?;
+        let learnt: Vec<(String, i64)> = lists.iter().flat_map(|list| list.learnt.iter().cloned()).collect();
+        tombstone::insert(tx, source_id, &learnt).await?;
     }
     let people = participant::replace(tx, source_id, &lists).await?;
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;
@@ -271,7 +271,7 @@ pub async fn settle_refused(
         Artifact::Participants(list) => Some(ParticipantList::new(*context, list, content.is_whole_list)),
         _ => None,
     });
-    let people: Vec<&str> = list.iter().flat_map(ParticipantList::person_ids).collect();
+    let people: Vec<String> = list.iter().flat_map(ParticipantList::person_ids).collect();
     let erased = Erased::read(&mut tx, task.source_id, &people).await?;
     // a refused list leaves no rows by which an erased person would be found in its bytes
     let bodies = content.filter(|_| erased.is_empty()).into_iter().flat_map(ArtifactPage::bodies);

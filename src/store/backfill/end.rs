@@ -159,9 +159,9 @@ pub async fn finish(
 }
 
 /// Locks the backfill's row first: of two workers that end the last two units concurrently, the second sees the
-/// first.
+/// first. The lock leaves the key free, which each update of a unit may lock for its foreign key.
 async fn close_if_over(tx: &mut PgConnection, backfill_id: i64, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!("select state from ingest.backfills where backfill_id = $1 for update", backfill_id)
+    sqlx::query!("select state from ingest.backfills where backfill_id = $1 for no key update", backfill_id)
         .fetch_optional(&mut *tx)
         .await?;
     sqlx::query!(

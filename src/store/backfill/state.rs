@@ -105,8 +105,10 @@ pub async fn command(
 ) -> Result<Commanded, StoreError> {
     let failed = StoreError::doing("changing a backfill");
     let mut tx = pool.begin().await.map_err(&failed)?;
-    let locked =
-        sqlx::query_scalar!("select backfill_id from ingest.backfills where backfill_id = $1 for update", backfill_id);
+    let locked = sqlx::query_scalar!(
+        "select backfill_id from ingest.backfills where backfill_id = $1 for no key update",
+        backfill_id
+    );
     if locked.fetch_optional(&mut *tx).await.map_err(&failed)?.is_none() {
         return Ok(Commanded::NotFound);
     }

@@ -32,10 +32,12 @@ impl Pseudonyms<'_> {
 
 /// One erased person.
 #[derive(Debug, Clone)]
-struct Replacement {
-    erased_as: String,
-    erasure_id: i64,
-    is_deletion: bool,
+pub(in crate::store) struct Replacement {
+    /// The pseudonym under which rows of the person are stored.
+    pub(in crate::store) erased_as: String,
+    pub(in crate::store) erasure_id: i64,
+    /// Whether sessions of the person are not stored at all.
+    pub(in crate::store) is_deletion: bool,
 }
 
 /// The erased people among those being written.
@@ -51,14 +53,14 @@ impl Erased {
     pub(in crate::store) async fn read(
         tx: &mut PgConnection,
         source_id: SourceId,
-        people: &[&str],
+        people: &[String],
     ) -> Result<Self, StoreError> {
         let row = sqlx::query!(
             r#"select is_any as "is_any!", person_ids as "person_ids!", erased_as as "erased_as!",
                       erasures as "erasures!", deletions as "deletions!"
                  from ingest.erased_among($1, $2)"#,
             source_id.0,
-            people as &[&str],
+            people,
         )
         .fetch_one(tx)
         .await
@@ -88,20 +90,17 @@ impl Erased {
         self.people.is_empty()
     }
 
-    /// Returns the pseudonym under which rows of a person are stored.
-    pub(in crate::store) fn id(&self, person: Option<String>) -> Option<String> {
-        let person = person?;
-        Some(self.people.get(&person).map_or(person, |erased| erased.erased_as.clone()))
+    /// Returns the erased person that any of these pseudonyms names.
+    pub(in crate::store) fn find<'a>(&self, person_ids: impl IntoIterator<Item = &'a str>) -> Option<&Replacement> {
+        person_ids.into_iter().find_map(|person_id| self.people.get(person_id))
     }
 
-    /// Returns whether sessions of that person are not stored at all.
-    pub(in crate::store) fn is_deletion(&self, person: Option<&str>) -> bool {
-        person.and_then(|person| self.people.get(person)).is_some_and(|erased| erased.is_deletion)
-    }
-
-    /// Returns the erasure of a person.
-    pub(in crate::store) fn erasure_of(&self, person: &str) -> Option<i64> {
-        self.people.get(person).map(|erased| erased.erasure_id)
+    /// Returns the pseudonyms of an erased person that the erasure did not know, with the erasure: a later record may
+    /// name the person by these alone.
+    pub(in crate::store) fn learn<'a>(&self, person_ids: impl Iterator<Item = &'a str> + Clone) -> Vec<(String, i64)> {
+        let Some(person) = self.find(person_ids.clone()) else { return Vec::new() };
+        let unknown = person_ids.filter(|person_id| !self.people.contains_key(*person_id));
+        unknown.map(|person_id| (person_id.to_owned(), person.erasure_id)).collect()
     }
 }
 

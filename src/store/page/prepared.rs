@@ -60,6 +60,8 @@ pub(in crate::store) struct Prepared<'a> {
     /// Covers the bytes, the version of the mapping, and the values that time alone may change: state and end.
     pub(in crate::store) row_hash: Hash,
     pub(in crate::store) person_id: Option<String>,
+    /// Pseudonyms of the person's other identities.
+    other_person_ids: Vec<String>,
     /// Whether it lacks a usual field of the session, and so clears no stored value.
     pub(in crate::store) lacks_field: bool,
     /// Whether it lacks a usual field of its messages.
@@ -71,12 +73,14 @@ impl<'a> Prepared<'a> {
         let raw_hash = raw::hash(&[&record.raw]);
         let (state, ended_at) = record.standing();
         let end = ended_at.map_or(i64::MIN, |at| at.timestamp_micros()).to_be_bytes();
-        let person = record.session.person.as_ref();
+        let identities = record.session.identities.iter();
+        let mut person_ids = identities.map(|person| context.person_key.person_id(context.source_slug, person));
         Self {
             record,
             raw_hash,
             row_hash: raw::hash(&[&raw_hash, &[MAPPING_VERSION], state.as_str().as_bytes(), &end]),
-            person_id: person.map(|person| context.person_key.person_id(context.source_slug, person)),
+            person_id: person_ids.next(),
+            other_person_ids: person_ids.collect(),
             lacks_field: context.fields.lacks(&record.session.fields, false),
             lacks_message_field: context.fields.lacks(&record.session.fields, true),
         }
@@ -84,8 +88,17 @@ impl<'a> Prepared<'a> {
 
     /// Returns the records as they are stored: those of erased people under other pseudonyms, or not at all.
     pub(in crate::store) fn without_erased(records: &[Self], erased: &Erased) -> Vec<Self> {
-        let stored = records.iter().filter(|record| !erased.is_deletion(record.person_id.as_deref()));
-        stored.map(|record| Self { person_id: erased.id(record.person_id.clone()), ..record.clone() }).collect()
+        let stored = records.iter().filter_map(|record| match erased.find(record.person_ids()) {
+            Some(person) if person.is_deletion => None,
+            Some(person) => Some(Self { person_id: Some(person.erased_as.clone()), ..record.clone() }),
+            None => Some(record.clone()),
+        });
+        stored.collect()
+    }
+
+    /// Returns the pseudonyms of all identities of the person.
+    pub(in crate::store) fn person_ids(&self) -> impl Iterator<Item = &str> + Clone {
+        self.person_id.iter().chain(&self.other_person_ids).map(String::as_str)
     }
 
     pub(in crate::store) fn id(&self) -> &'a str {
@@ -93,6 +106,6 @@ impl<'a> Prepared<'a> {
     }
 
     pub(in crate::store) fn person(&self) -> Option<(&str, &str)> {
-        Some((self.person_id.as_deref()?, self.record.session.person.as_ref()?.identity_kind))
+        Some((self.person_id.as_deref()?, self.record.session.identities.first()?.identity_kind))
     }
 }

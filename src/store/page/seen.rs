@@ -62,7 +62,7 @@ pub(super) async fn read(
     let (token, fence) = lease.unzip();
     let (unit_id, unit_token) = unit.unzip();
     let ids: Vec<&str> = records.iter().map(Prepared::id).collect();
-    let people: Vec<&str> = records.iter().filter_map(|record| record.person_id.as_deref()).collect();
+    let people: Vec<&str> = records.iter().flat_map(Prepared::person_ids).collect();
     let created = records.iter().map(|record| record.record.session.created_at);
     let rows = sqlx::query_file!(
         "src/store/page/seen.sql",

@@ -88,7 +88,8 @@ impl SourceChanges {
                 if let Some(empty) = other {
                     forget(&mut tx, &tables, empty.source_id).await?;
                 }
-                rename(&mut tx, source.source_id, to).await?;
+                let is_enabled = source.is_enabled || other.as_ref().is_some_and(|empty| empty.is_enabled);
+                rename(&mut tx, source.source_id, to, is_enabled).await?;
             }
             (Change::Merge { .. }, Some(into)) => {
                 let slugs = (source.pseudonym_slug.as_str(), into.pseudonym_slug.as_str());
@@ -163,11 +164,17 @@ async fn record(
     operation::record(tx, &operation).await
 }
 
-async fn rename(tx: &mut PgConnection, source_id: i32, to: &str) -> Result<(), StoreError> {
-    sqlx::query!("update core.sources set source_slug = $2 where source_id = $1", source_id, to)
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::doing("renaming a source"))?;
+/// `is_enabled`: a slug that is polled stays one, so that health says that its poller needs a reload.
+async fn rename(tx: &mut PgConnection, source_id: i32, to: &str, is_enabled: bool) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update core.sources set source_slug = $2, is_enabled = $3 where source_id = $1",
+        source_id,
+        to,
+        is_enabled,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(StoreError::doing("renaming a source"))?;
     data_version::date_all(tx, source_id).await
 }
 

@@ -75,6 +75,7 @@ struct Watched {
     receiver: Receiver,
     toml: String,
     environment: BTreeMap<String, String>,
+    configured_at: DateTime<Utc>,
 }
 
 impl Watched {
@@ -86,14 +87,14 @@ impl Watched {
         let environment = BTreeMap::from([("ALERT_KEY".to_owned(), format!("whsec_{}", STANDARD.encode(KEY)))]);
         let api = Api::new().await;
         api.clock.set(now.parse().unwrap());
-        Self { api, receiver, toml, environment }
+        Self { api, receiver, toml, environment, configured_at: "2026-11-01T00:00:00Z".parse().unwrap() }
     }
 
     /// An instance of the service.
     fn instance(&self) -> (Alerting, ApiState) {
         let pool = self.api.pool().clone();
         let state = state(pool.clone(), "", Memory::off(), self.api.clock.clone());
-        state.alerts.replace(&parse_config(&self.toml, &self.environment).unwrap().alerts);
+        state.alerts.replace(&parse_config(&self.toml, &self.environment).unwrap().alerts, self.configured_at);
         (Alerting::new(state.clone(), pool).unwrap(), state)
     }
 
@@ -239,6 +240,24 @@ async fn a_message_survives_a_crash_and_is_sent_again_until_it_is_accepted() {
 }
 
 #[tokio::test]
+async fn of_two_instances_with_another_definition_the_one_configured_last_evaluates_it() {
+    let watched = Watched::new(&[CHATS], "2026-11-19T12:00:00Z").await;
+    let former = watched.instance().0;
+    former.look().await;
+    let configured_at = "2026-11-19T12:05:00Z".parse().unwrap();
+    let watched = Watched { toml: watched.toml.replace("above = 3", "above = 2"), configured_at, ..watched };
+    let told = ["alert.opened 4 -", "alert.resolved 4 definition_changed", "alert.opened 4 -"];
+    for minute in 5..9 {
+        watched.look_at(&format!("2026-11-19T12:0{minute}:00Z")).await;
+        assert_eq!(watched.receiver.told(), told, "minute {minute}");
+        watched.api.clock.set(format!("2026-11-19T12:0{minute}:45Z").parse().unwrap());
+        former.look().await;
+    }
+    assert_eq!(watched.receiver.told(), told);
+    assert_eq!(watched.number("select count(*) from ingest.alert_incidents").await, 2);
+}
+
+#[tokio::test]
 async fn an_alert_that_no_instance_has_any_more_is_not_firing_for_ever() {
     let watched = Watched::new(&[CHATS], "2026-11-19T12:00:00Z").await;
     watched.receiver.refusals.lock().unwrap().push(503);
@@ -346,7 +365,7 @@ async fn a_key_limited_to_sources_sees_the_alerts_of_these_alone() {
     let watched = Watched::new(&[CHATS, all], NOW).await;
     let state =
         state(watched.api.pool().clone(), "[server]\nauth = \"keys\"", Memory::off(), watched.api.clock.clone());
-    state.alerts.replace(&parse_config(&watched.toml, &watched.environment).unwrap().alerts);
+    state.alerts.replace(&parse_config(&watched.toml, &watched.environment).unwrap().alerts, watched.configured_at);
     let api = Api { router: router(state, tributary::web::pages()), db: None, ..Api::over(watched.api.pool().clone()) };
     let key = async |sources: &'static [&'static str]| watched.api.key(&[Scope::MetricsRead], sources).await;
     // a key that is made later would be known within two seconds

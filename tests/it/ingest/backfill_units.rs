@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
+use tributary::app::backfilling::BackfillArgs;
 use tributary::app::reconciling::{self, ReconcileArgs};
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
@@ -15,6 +16,19 @@ use tributary_simulator::quirks::{FilterMeaning, Quirks};
 use crate::harness::poller_process::Running;
 use crate::harness::{World, at, records};
 use crate::verbs::backfill::{FEBRUARY, TODAY_ONLY, args, backfill, feed, live_position};
+
+#[tokio::test]
+async fn units_that_end_at_once_do_not_wait_for_each_other_in_a_circle() {
+    let mut world = World::new().await.with_settings(TODAY_ONLY);
+    let _provider = world.simulate(Platform::Konvo, feed(Platform::Konvo, 4), Quirks::default()).await;
+    world.poll_one().await;
+    let deadlocks = "select pg_stat_get_db_deadlocks(oid) from pg_database where datname = current_database()";
+    let before = world.number(deadlocks).await;
+    let year = BackfillArgs { parallel: 8, ..args("konvo", "2025-03-01T00:00:00Z", "2026-03-01T00:00:00Z") };
+    let outcome = backfill(&world, &year).await.expect("it runs");
+    assert!(outcome.is_proven && outcome.backfill.unit_count > 300, "{outcome:#?}");
+    assert_eq!(world.number(deadlocks).await - before, 0);
+}
 
 #[tokio::test]
 async fn a21_a_backfill_cut_off_midway_goes_on_and_repeats_no_proven_unit() {

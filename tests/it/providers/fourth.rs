@@ -134,7 +134,7 @@ fn read(raw: &str) -> Result<Record, Reject> {
         outcome: if is_settled { SessionOutcome::Resolved } else { SessionOutcome::Unresolved },
         is_flagged_unresolved: Some(!is_settled),
         channel: None,
-        person: None,
+        identities: Vec::new(),
         parent_provider_session_id: None,
         group_key: None,
         created_at: began,

@@ -111,7 +111,7 @@ async fn samples_give_the_values_computed_by_hand() {
     assert_eq!(first.trail.as_ref().unwrap()[0].step, "{}");
     assert_eq!(sessions[4].trail.as_deref(), Some(&[][..]));
     assert_eq!(sessions[1].channel.as_deref(), Some("instagram"));
-    let person = first.person.as_ref().unwrap();
+    let person = &first.identities[0];
     assert_eq!((person.identity_kind, &person.identity[..8]), ("contact", "a768aaf7"));
     assert_eq!(first.group_key.as_deref(), first.extension.as_ref().unwrap().values[1].as_deref());
     let values = &sessions[4].extension.as_ref().unwrap().values;

@@ -98,6 +98,62 @@ async fn f81_a_rotated_key_of_the_same_slug_is_no_new_account() {
     assert!(poll(&service(&world, &toml)).await.expect("it runs")[0].is_complete());
 }
 
+/// A source that holds its own data is compared too, whatever its size.
+async fn exchanged_keys(count: usize) {
+    let mut world = World::new().await;
+    let here = world.simulate(Platform::Konvo, feed(Platform::Konvo, count), Quirks::default()).await;
+    let there = world.simulate(Platform::Konvo, ids_of_another(count), Quirks::default()).await;
+    let toml = |one: &str, other: &str| {
+        source("one", Platform::Konvo, one, "KEY") + &source("other", Platform::Konvo, other, "KEY")
+    };
+    let right = service(&world, &toml(&here.base_url(), &there.base_url()));
+    let lines = poll(&right).await.expect("it runs");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+    // what is at the addresses is exchanged, as if the two files with the keys had been
+    let wrong = service(&world, &toml(&there.base_url(), &here.base_url()));
+    for line in poll(&wrong).await.expect("it runs") {
+        assert_eq!(line.result, "failed", "{line:?}");
+        let detail = line.detail.clone().unwrap_or_default();
+        assert!(detail.contains("give each of the two sources its own credential again"), "{detail}");
+    }
+    assert_eq!(world.number(SESSIONS).await, i64::try_from(2 * count).expect("a small count"));
+    let lines = poll(&right).await.expect("it runs");
+    assert!(lines.iter().all(tributary::app::polling::PollLine::is_complete), "{lines:?}");
+}
+
+/// Chats of another account, each with an id of its own.
+fn ids_of_another(count: usize) -> std::sync::Arc<tributary_simulator::fixed_feed::FixedFeed> {
+    let record = |number: usize| {
+        let age = chrono::TimeDelta::minutes(i64::try_from(count - number).expect("a small count"));
+        let id = format!("{number:08x}-aaaa-4e2f-8a3b-{number:012x}");
+        records::record(Platform::Konvo, &id, crate::harness::noon() - chrono::TimeDelta::hours(2) - age)
+    };
+    std::sync::Arc::new(tributary_simulator::fixed_feed::FixedFeed::new((0..count).map(record)))
+}
+
+#[tokio::test]
+async fn f81_two_small_accounts_whose_keys_are_exchanged_store_nothing() {
+    exchanged_keys(12).await;
+}
+
+#[tokio::test]
+async fn f81_two_large_accounts_whose_keys_are_exchanged_store_nothing() {
+    exchanged_keys(1_010).await;
+}
+
+#[tokio::test]
+async fn f81_exchanged_keys_are_refused_at_the_start() {
+    let mut world = World::new().await;
+    let here = world.simulate(Platform::Konvo, feed(Platform::Konvo, 12), Quirks::default()).await;
+    let there = world.simulate(Platform::Konvo, ids_of_another(12), Quirks::default()).await;
+    let one = source("one", Platform::Konvo, &here.base_url(), "KEY");
+    poll(&service(&world, &one)).await.expect("it runs");
+    let both = one.replace("\"KEY\"", "\"OTHER_KEY\"") + &source("other", Platform::Konvo, &there.base_url(), "KEY");
+    let refusal = format!("{:#}", poll(&service(&world, &both)).await.expect_err("it is refused"));
+    assert!(refusal.contains("`other` is configured with the account that is stored as `one`"), "{refusal}");
+    assert!(refusal.contains("give each of the two sources its own credential again"), "{refusal}");
+}
+
 #[tokio::test]
 async fn two_accounts_with_the_same_small_numbers_as_ids_are_two() {
     let mut world = World::new().await;

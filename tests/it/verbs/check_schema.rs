@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use tributary::app::checking;
 
-use crate::harness::{World, citus};
+use crate::harness::{World, citus, db};
 
 /// Alterations: the statement, the one that undoes it, and what is named.
 const CASES: [(&str, &str, &str); 9] = [
@@ -135,4 +135,47 @@ async fn neither_an_upgrade_nor_another_version_of_postgres_hides_an_alteration(
     assert!(is_well && finding.ends_with("objects are as the migrations left them"), "{finding}");
     run(&world, "alter table ingest.streams alter column fence drop not null").await;
     assert!(found(&world).await.1.contains("column ingest.streams.fence differs"));
+}
+
+#[tokio::test]
+async fn a_restored_dump_has_the_schema_of_the_migrations() {
+    let world = World::new().await;
+    if citus::skips("the schema is not compared") {
+        return;
+    }
+    let options = &world.db.options;
+    let socket = options.get_socket().map(|folder| folder.display().to_string());
+    let beside_server = |program: &str| db::binaries().map(|folder| folder.join(program)).filter(|path| path.is_file());
+    let of_client = |program: &str| {
+        let mut client = std::process::Command::new(beside_server(program).unwrap_or_else(|| program.into()));
+        client.arg("-h").arg(socket.as_deref().unwrap_or(options.get_host()));
+        client.arg("-p").arg(options.get_port().to_string()).arg("-U").arg(options.get_username());
+        client
+    };
+    let database = options.get_database().expect("a database");
+    let dumped = of_client("pg_dump").arg(database).output().expect("pg_dump is installed");
+    let trouble = String::from_utf8_lossy(&dumped.stderr);
+    // the server of a container, or of DATABASE_URL, may be newer than the clients of this machine
+    if trouble.contains("server version mismatch") {
+        eprintln!("SKIPPED: {trouble}");
+        return;
+    }
+    assert!(dumped.status.success(), "{trouble}");
+    let restored = format!("{database}_restored");
+    run(&world, &format!("create database {restored}")).await;
+    let file = std::env::temp_dir().join(&restored);
+    std::fs::write(&file, &dumped.stdout).expect("it is written");
+    let psql = of_client("psql")
+        .args(["-q", "-v", "ON_ERROR_STOP=1", "-d", &restored, "-f"])
+        .arg(&file)
+        .output()
+        .expect("it is restored");
+    std::fs::remove_file(&file).expect("it is removed");
+    assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
+    let pool = sqlx::PgPool::connect_with(options.clone().database(&restored)).await.expect("a pool");
+    let compared = tributary::db::schema_alterations(&pool).await.expect("it is compared");
+    assert_eq!((compared.found, compared.foreign_count), (Vec::new(), 0));
+    assert!(compared.recorded_count > 500, "{}", compared.recorded_count);
+    pool.close().await;
+    run(&world, &format!("drop database {restored} with (force)")).await;
 }

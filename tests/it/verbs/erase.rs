@@ -24,10 +24,14 @@ mod killed;
 const MARK: &str = "Zebediah Marker-7f3a";
 
 /// Chats and meetings of three days, polled once, with people who come several times.
-async fn polled() -> (World, Vec<Simulator>) {
+fn generated() -> Generated {
     let volume = |history| Volume { history, per_hour_ahead: 0 };
     let shape = Shape { history_days: 3, hours_ahead: 0, avatars: volume(4), chats: volume(60), meetings: volume(16) };
-    let generated = Generated::generate(&shape, 11, noon() - TimeDelta::hours(2));
+    Generated::generate(&shape, 11, noon() - TimeDelta::hours(2))
+}
+
+async fn polled() -> (World, Vec<Simulator>) {
+    let generated = generated();
     let mut world = World::new().await.with_depth();
     let mut simulators = Vec::new();
     for platform in [Platform::Konvo, Platform::Realtimekit] {
