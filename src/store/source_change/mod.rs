@@ -20,7 +20,9 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::person::PersonKey;
 use crate::store::operation::{self, Operation};
-use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable};
+use crate::store::source_change::judge::{
+    Stored, find, mergeable, refuse_configured, refuse_distributed, refuse_held, renamable,
+};
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::{StoreError, closed_hours, data_version, source_tables};
 
@@ -47,6 +49,8 @@ pub struct SourceChanges {
     pub pool: PgPool,
     /// Key that turns people into pseudonyms.
     pub person_key: PersonKey,
+    /// Whether the database spreads its tables over several nodes.
+    pub is_distributed: bool,
 }
 
 impl SourceChanges {
@@ -67,6 +71,7 @@ impl SourceChanges {
             Change::Rename { to } => renamable(&mut tx, &source, to).await?,
             Change::Merge { into } => {
                 let into = mergeable(&mut tx, request, &source, into).await?;
+                refuse_distributed(self.is_distributed, &source, &into)?;
                 changed.sessions_stored_twice = merge::stored_twice(&mut tx, source.source_id, into.source_id).await?;
                 Some(into)
             }
