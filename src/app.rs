@@ -53,6 +53,7 @@ use crate::model::person::PersonKey;
 use crate::providers;
 use crate::query::metrics::publish;
 use crate::store::pseudonym_key;
+use crate::store::source_change::SourceChanges;
 use crate::telemetry;
 
 /// What a process was started with.
@@ -188,6 +189,12 @@ impl App {
                 .await?
                 .context("the stored key for pseudonyms is too short; remove it from ingest.secrets"),
         }
+    }
+
+    /// What changes of sources need.
+    pub async fn source_changes(&self, pool: &PgPool) -> anyhow::Result<SourceChanges> {
+        let person_key = self.person_key(pool).await?;
+        Ok(SourceChanges { pool: pool.clone(), person_key, is_distributed: self.config.database.is_citus })
     }
 
     /// What polls need; `stop` ends them after the page in flight.

@@ -78,8 +78,7 @@ pub async fn serve(
     let mut service = Service::start(app, role, polls, &stop, &tracker).await?;
     let (actions, replays) = (service.actions.clone(), service.replays.clone());
     let replays = replays.map(|replays| replays as Arc<dyn RejectReplays>);
-    let source_changes =
-        SourceChanges { pool: service.polls.clone(), person_key: app.person_key(&service.polls).await? };
+    let source_changes = app.source_changes(&service.polls).await?;
     let (hooks, alerts) = (service.hooks.clone(), service.alerts.clone());
     let started = Started { role, listeners, reports, actions, hooks, alerts, replays, source_changes };
     let work = answer(app, started, &stop, on_ready);

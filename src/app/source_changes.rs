@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::db::Purpose;
 use crate::query::stored_sources::{self, StoredSource};
 use crate::store::operation::Operator;
-use crate::store::source_change::{Change, ChangeRequest, Changed, SourceChanges};
+use crate::store::source_change::{Change, ChangeRequest, Changed};
 
 /// A command about stored sources.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -108,7 +108,7 @@ async fn change(
     how: How,
     user: &str,
 ) -> anyhow::Result<String> {
-    let changes = SourceChanges { pool: pool.clone(), person_key: app.person_key(pool).await? };
+    let changes = app.source_changes(pool).await?;
     let configured = configured(app);
     let operator = Operator { requested_by: user.to_owned(), request_id: None };
     let request = ChangeRequest {

@@ -104,8 +104,8 @@ pub(super) async fn sight(
     let seen = sqlx::query!(
         r#"insert into ingest.absences as a (source_id, provider_session_id, first_missed_at, first_missed_run_id,
                                              last_missed_at, last_missed_run_id, missed_count)
-           select $1, gone.id, $3, $4, $3, $4, 1 from unnest($2::text[]) gone(id)
-            where exists (select from core.sessions s where s.source_id = $1 and s.provider_session_id = gone.id)
+           select s.source_id, s.provider_session_id, $3::timestamptz, $4::bigint, $3::timestamptz, $4::bigint, 1
+             from core.sessions s where s.source_id = $1 and s.provider_session_id = any($2)
            on conflict (source_id, provider_session_id) do update
               set last_missed_at = excluded.last_missed_at, last_missed_run_id = excluded.last_missed_run_id,
                   missed_count = a.missed_count + 1,

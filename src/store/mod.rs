@@ -149,7 +149,10 @@ impl StoreError {
 
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Database { source, .. } => source.as_database_error()?.code(),
+            Self::Database { source, .. } => {
+                let database = source.as_database_error()?;
+                code_of_refused_copy(database.message()).map(Cow::Borrowed).or_else(|| database.code())
+            }
             Self::LeaseLost { .. } | Self::Outdated { .. } | Self::UnitLost { .. } | Self::Paused { .. } => None,
         }
     }
@@ -176,4 +179,15 @@ impl StoreError {
     pub fn is_data(&self) -> bool {
         self.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
     }
+}
+
+/// Returns the SQLSTATE code of a row that a node of a Citus cluster refused. Where an `insert … select` copies its
+/// rows to a node, Citus passes the message on without the code.
+fn code_of_refused_copy(message: &str) -> Option<&'static str> {
+    let refusals = [
+        ("violates unique constraint", "23505"),
+        ("violates check constraint", "23514"),
+        ("violates not-null constraint", "23502"),
+    ];
+    refusals.iter().find(|(text, _)| message.contains(text)).map(|(_, code)| *code)
 }

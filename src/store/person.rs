@@ -44,7 +44,10 @@ pub(super) async fn meet(
     let kinds: Vec<&str> = visits.values().map(|visit| visit.kind).collect();
     let first: Vec<DateTime<Utc>> = visits.values().map(|visit| visit.first_at).collect();
     sqlx::query_scalar!(
-        "with met as (
+        "with before as materialized (
+             -- Citus runs one part after another, so that a later part would read what `met` writes
+             select person_id, first_visit_at from core.people where source_id = $1 and person_id = any($2)
+         ), met as (
              insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
              select $1, p.id, p.kind, $5, p.first_at
                from unnest($2::text[], $3::text[], $4::timestamptz[]) p(id, kind, first_at)
@@ -54,9 +57,9 @@ pub(super) async fn meet(
               where k.first_seen_at > excluded.first_seen_at
                  or k.first_visit_at > excluded.first_visit_at or k.first_visit_at is null
           returning person_id, first_visit_at)
-         -- as stored before: a new person has no other sessions
-         select k.person_id from met join core.people k on k.source_id = $1 and k.person_id = met.person_id
-          where k.first_visit_at is distinct from met.first_visit_at",
+         -- a new person has no other sessions
+         select before.person_id from met join before on before.person_id = met.person_id
+          where before.first_visit_at is distinct from met.first_visit_at",
         source_id.0,
         &ids as &[&str],
         &kinds as &[&str],

@@ -30,9 +30,12 @@ pub fn are_statistics_due(before: &Progress, after: &Progress) -> bool {
 /// hundreds of runs of a backfill do not each analyze everything. Tables of other owners are skipped.
 pub async fn refresh_statistics(pool: &PgPool, inserted_count: i64) -> Result<(), StoreError> {
     let failed = StoreError::doing("refreshing statistics");
-    // below 0: there are no statistics
+    // below 0: there are no statistics; Citus counts no rows of a distributed table, so that the number stays 0
     let is_due = sqlx::query_scalar!(
-        r#"select reltuples <= $1::bigint as "is_due!" from pg_class where oid = 'core.sessions'::regclass"#,
+        r#"select reltuples <= $1::bigint
+                  and (reltuples <> 0 or $1 >= 2000 or not exists (select from pg_extension where extname = 'citus'))
+                  as "is_due!"
+             from pg_class where oid = 'core.sessions'::regclass"#,
         inserted_count,
     );
     if is_due.fetch_one(pool).await.map_err(&failed)? {

@@ -153,7 +153,7 @@ fn create(metric: &Metric, body: &str, comment: &str) -> String {
                                                    zone text default 'UTC')
            returns table (bucket_start timestamptz, bucket_end timestamptz, provider text, source text, numerator numeric,
                           denominator numeric, unknown_count bigint, value numeric)
-           language sql stable as {};
+           language plpgsql stable as {};
          comment on function analytics.{id}({ARGUMENTS}) is {};",
         quoted(body),
         quoted(comment)
@@ -163,10 +163,14 @@ fn create(metric: &Metric, body: &str, comment: &str) -> String {
 fn body(metric: &Metric) -> String {
     format!(
         "
+#variable_conflict use_column
+begin
+  return query
   select m.bucket_start, m.bucket_end, src.provider, src.source, m.numerator, m.denominator, m.unknown_count, m.value
     from analytics.metric('{}', range_from, range_to, step, zone, 'source') m
     join analytics.sources src on src.source = m.dimension_value
-   order by m.bucket_start, src.source
+   order by m.bucket_start, src.source;
+end
 ",
         metric.id
     )

@@ -81,14 +81,14 @@ pub(super) async fn upsert(
     tx: &mut PgConnection,
     source_id: SourceId,
     found: &[(SaveContext<'_>, &[PeerReport])],
-) -> Result<u64, StoreError> {
+) -> Result<usize, StoreError> {
     let rows = found.iter().flat_map(|(context, reports)| reports.iter().map(move |report| (context, report)));
     let (contexts, reports): (Vec<&SaveContext<'_>>, Vec<&PeerReport>) = rows.unzip();
     if reports.is_empty() {
         return Ok(0);
     }
     let of = Columns(&reports);
-    let written = sqlx::query_file!(
+    let written = sqlx::query_file_scalar!(
         "src/store/artifact/quality_upsert.sql",
         source_id.0,
         &contexts.iter().map(|context| context.task.session_id).collect::<Vec<_>>(),
@@ -137,10 +137,10 @@ pub(super) async fn upsert(
         &of.number(|q| q.video_in.rtt_ms_avg) as &[Option<Decimal>],
         &of.number(|q| q.video_in.fps_avg) as &[Option<Decimal>],
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await
     .map_err(StoreError::doing("writing quality reports"))?;
-    Ok(written.rows_affected())
+    Ok(written.len())
 }
 
 /// Whether a report has what reports usually have. Another one is stored, and requested again.

@@ -82,3 +82,5 @@ select $1, x.*
         excluded.video_in_fps_avg)
     -- a report that is still missing counts as asked for, else the next batch of the same try asks for it again
     or not excluded.has_report and q.fetched_at < excluded.fetched_at
+-- Citus counts the rows that it was given, and returns those that it wrote
+returning q.session_id

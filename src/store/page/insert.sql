@@ -1,6 +1,9 @@
 -- The new sessions of a page, with their people, raw bytes, counters and steps. Except for people, no key of theirs
 -- can be stored. Returns the stored people whose first visit is another one now.
-with people as (
+with before as materialized (
+    -- Citus runs one part after another, so that a later part would read what `people` writes
+    select person_id, first_visit_at from core.people where source_id = $1 and person_id = any($3)
+), people as (
     insert into core.people as k (source_id, person_id, identity_kind, first_seen_at, first_visit_at)
     select $1, p.id, p.kind, $2, p.first_at from unnest($3::text[], $4::text[], $5::timestamptz[]) p(id, kind, first_at)
     on conflict (source_id, person_id) do update
@@ -43,7 +46,7 @@ with people as (
                   $44::timestamptz[], $45::text[], $46::timestamptz[], $47::timestamptz[], $48::numeric[],
                   $49::numeric[], $50::int[], $51::timestamptz[], $52::bytea[], $53::bytea[]) x
 )
-select k.person_id
+select before.person_id
   from people
-  join core.people k on k.source_id = $1 and k.person_id = people.person_id
- where k.first_visit_at is distinct from people.first_visit_at
+  join before on before.person_id = people.person_id
+ where before.first_visit_at is distinct from people.first_visit_at

@@ -140,6 +140,18 @@ async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<(i6
     Ok((found.count, found.different))
 }
 
+/// Refuses a merge where the source of a row decides on its node.
+pub(super) fn refuse_distributed(is_distributed: bool, source: &Stored, into: &Stored) -> Result<(), ChangeError> {
+    if is_distributed {
+        let (from, into) = (&source.slug, &into.slug);
+        return refused(format!(
+            "Citus moves no row from `{from}` to `{into}`: read the history of `{into}` with `tributary backfill`, and \
+             then remove `{from}`"
+        ));
+    }
+    Ok(())
+}
+
 pub(super) fn refuse_configured(request: &ChangeRequest<'_>, source: &Stored) -> Result<(), ChangeError> {
     let is_configured = match request.configured {
         Some(slugs) => slugs.contains(&source.slug),

@@ -21,7 +21,9 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use crate::model::id::SourceId;
 use crate::model::person::PersonKey;
 use crate::store::operation::{self, Operation};
-use crate::store::source_change::judge::{Stored, find, mergeable, refuse_configured, refuse_held, renamable, staying};
+use crate::store::source_change::judge::{
+    Stored, find, mergeable, refuse_configured, refuse_distributed, refuse_held, renamable, staying,
+};
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::{StoreError, closed_hours, data_version, source_tables};
 
@@ -48,6 +50,8 @@ pub struct SourceChanges {
     pub pool: PgPool,
     /// Key that turns people into pseudonyms.
     pub person_key: PersonKey,
+    /// Whether the database spreads its tables over several nodes.
+    pub is_distributed: bool,
 }
 
 impl SourceChanges {
@@ -68,6 +72,7 @@ impl SourceChanges {
             Change::Rename { to } => renamable(&mut tx, staying(&source)?, to).await?,
             Change::Merge { into } => {
                 let (into, stored_twice) = mergeable(&mut tx, request, staying(&source)?, into).await?;
+                refuse_distributed(self.is_distributed, &source, &into)?;
                 changed.sessions_stored_twice = stored_twice;
                 Some(into)
             }

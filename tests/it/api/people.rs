@@ -1,6 +1,7 @@
 //! `/v1/people/erasures` and `/v1/people/exports`, over the meetings of `meetings_world.sql`.
 
 use super::*;
+use crate::harness::citus;
 use tributary::app::erasing;
 use tributary::model::person::PersonKey;
 use tributary::store::erasure::People;
@@ -160,6 +161,10 @@ async fn a_merge_brings_no_erased_person_back() {
     // the other way round, what moves there is erased again
     let path = "/v1/sync/sources/rtk-us/merge?into=rtk-eu&dry_run=false";
     let (status, merged) = post(&api, &operator, path, json!({})).await;
+    if citus::skips("Citus moves no row to another source, and the service refuses a merge") {
+        assert_eq!((status, &merged["code"]), (409, &json!("source_not_changed")), "{merged:#}");
+        return;
+    }
     assert_eq!(status, 200, "{merged:#}");
     let proof = format!("/v1/people/erasures/{}", begun["erasure_id"]);
     assert_eq!(api.send("GET", &proof, &[("authorization", &key)]).await.json()["state"], "running");

@@ -3,6 +3,8 @@
 //! The cluster is the one whose coordinator `CITUS_URL` names; its database has the extension and knows all nodes. It
 //! does not spread `create database` with a template, so each node is told.
 
+use std::io::Write as _;
+
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
@@ -19,10 +21,31 @@ pub(super) fn url() -> Option<String> {
 /// Says that a test does not use the cluster, and why; true where one is used.
 pub(crate) fn skips(reason: &str) -> bool {
     if is_used() {
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        eprintln!("SKIPPED on Citus: {test}: {reason}");
+        say("SKIPPED on Citus", reason);
     }
     is_used()
+}
+
+/// Says it past the runner, which shows what a test prints only where the test fails.
+fn say(what: &str, why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "{what}: {test}: {why}");
+}
+
+/// Returns a table that each page with something new is written to, and that takes a trigger. A distributed table takes
+/// none; on Citus it is the one that a page writes last.
+pub(crate) fn table_with_trigger(of_pages: &'static str) -> &'static str {
+    if is_used() { "ingest.data_versions" } else { of_pages }
+}
+
+/// Gives a connection the role of analysts. On Citus it keeps its own: nodes check the rights of the caller on tables,
+/// which analysts lack.
+pub(crate) async fn set_analyst_role(connection: &mut PgConnection) {
+    if is_used() {
+        say("ASKED AS THE OWNER on Citus", "a login without rights on the tables cannot read the views");
+        return;
+    }
+    sqlx::query("set role tributary_analyst").execute(connection).await.expect("the role exists");
 }
 
 /// Runs statements on each node, in the database of the address.

@@ -85,6 +85,7 @@ async fn template(server: &Server) -> String {
         let mut schema: Vec<u8> = tributary::db::MIGRATOR.iter().flat_map(|m| m.checksum.to_vec()).collect();
         schema.extend(tributary::db::VIEWS.iter().flat_map(|view| view.text.bytes()));
         schema.extend_from_slice(include_bytes!("../../../migrations/citus.sql"));
+        schema.extend_from_slice(include_bytes!("../../../src/query/metrics/publish.rs"));
         let digest = schema.iter().fold(0_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte));
         let name = format!("tributary_template_{digest:016x}");
         let mut admin = server.options().connect().await.expect("the test server answers");

@@ -24,7 +24,6 @@ use tributary::app::polling::{self, PollLine, Selection};
 use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
 use tributary::query::zones::Zones;
-use tributary::store::source_change::SourceChanges;
 use tributary_simulator::feed::Feed;
 use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
 use tributary_simulator::quirks::Quirks;
@@ -233,10 +232,7 @@ impl World {
             alerts: tributary::api::configured::Alerts::default(),
             hooks: tributary::api::configured::Hooks::default(),
             replays: None,
-            source_changes: Some(SourceChanges {
-                pool: self.db.pool.clone(),
-                person_key: self.app().person_key(&self.db.pool).await.expect("a key"),
-            }),
+            source_changes: Some(self.app().source_changes(&self.db.pool).await.expect("a key")),
             error_advice: tributary::ingest::advice_for,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -202,7 +202,11 @@ pub(crate) fn state(pool: PgPool, toml: &str, memory: Memory, clock: Arc<Settabl
         alerts: tributary::api::configured::Alerts::default(),
         hooks: tributary::api::configured::Hooks::default(),
         replays: None,
-        source_changes: Some(SourceChanges { pool, person_key: PersonKey::new(vec![7; 32]).unwrap() }),
+        source_changes: Some(SourceChanges {
+            pool,
+            person_key: PersonKey::new(vec![7; 32]).unwrap(),
+            is_distributed: super::citus::is_used(),
+        }),
         error_advice: |class| (class == "auth_failed").then_some("Check the key."),
     }
 }

@@ -18,7 +18,7 @@ use tributary::app::{self, App};
 use tributary::clock::{Clock, Dice, SettableClock};
 use tributary::store::closed_hours::{close, differing};
 use tributary::store::operation::Operator;
-use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
+use tributary::store::source_change::{Change, ChangeRequest};
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::fixed_feed::{FixedFeed, FixedRecord};
 use tributary_simulator::quirks::{FilterMeaning, ListOrder, Quirks};
@@ -220,7 +220,7 @@ async fn remove_sources(app: &App, db: &TestDatabase) {
     // a new database has no tables yet
     app.migrate(&db.pool).await.expect("a schema");
     let operator = Operator { requested_by: "the test".to_owned(), request_id: None };
-    let changes = SourceChanges { pool: db.pool.clone(), person_key: app.person_key(&db.pool).await.expect("a key") };
+    let changes = app.source_changes(&db.pool).await.expect("a key");
     for slug in tributary::store::source::slugs(&db.pool).await.expect("slugs") {
         let request = ChangeRequest {
             slug: &slug,

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tributary::clock::Clock as _;
 use tributary::store::closed_hours::{close, differing};
 use tributary::store::operation::Operator;
-use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
+use tributary::store::source_change::{Change, ChangeRequest};
 
 use crate::harness::World;
 use crate::query::every_metric::known_world;
@@ -169,7 +169,7 @@ async fn a_source_that_is_removed_while_its_hours_are_first_closed_leaves_no_clo
         async move { close(&pool).await.expect("closed") }
     });
     while waiting().await < 1 {}
-    let changes = SourceChanges { pool: pool.clone(), person_key: world.app().person_key(pool).await.expect("a key") };
+    let changes = world.app().source_changes(pool).await.expect("a key");
     let now = world.clock.now();
     let removal = tokio::spawn(async move {
         let operator = Operator { requested_by: "ada".to_owned(), request_id: None };

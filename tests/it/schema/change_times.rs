@@ -10,12 +10,12 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tributary::clock::Clock as _;
 use tributary::store::closed_hours::{close, differing};
 use tributary::store::operation::Operator;
-use tributary::store::source_change::{Change, ChangeRequest, SourceChanges};
+use tributary::store::source_change::{Change, ChangeRequest};
 use tributary_simulator::Platform;
 use tributary_simulator::fixed_feed::{FixedFeed, FixedFile, FixedRecord};
 use tributary_simulator::quirks::Quirks;
 
-use crate::harness::{World, at, noon, records};
+use crate::harness::{World, at, citus, noon, records};
 
 /// Columns that depend on the time of reading, and those of tries that change no state.
 const LEFT_OUT: [&str; 6] =
@@ -47,7 +47,7 @@ async fn views(pool: &PgPool) -> Vec<String> {
 /// Returns the rows of a view: of these sessions, or of all.
 async fn rows(pool: &PgPool, view: &str, sessions: Option<&[i64]>) -> Vec<(i64, Value)> {
     let sql = format!(
-        "select v.session_id, to_jsonb(v) - $2::text[] from {view} v
+        "select v.session_id, to_jsonb(v) - $2::text[] from (select * from {view}) v
           where $1::bigint[] is null or v.session_id = any($1) order by v.session_id, to_jsonb(v)::text"
     );
     let read = sqlx::query_as(AssertSqlSafe(sql)).bind(sessions).bind(&LEFT_OUT[..]);
@@ -268,9 +268,7 @@ async fn a_deletion_a_renamed_source_and_a_removed_session_reach_a_copy() {
     bench.assert_risen("a return", &["gone"]).await;
 
     let operator = Operator { requested_by: "ada".to_owned(), request_id: None };
-    let pool = bench.world.db.pool.clone();
-    let changes =
-        SourceChanges { pool: pool.clone(), person_key: bench.world.app().person_key(&pool).await.expect("a key") };
+    let changes = bench.world.app().source_changes(&bench.world.db.pool).await.expect("a key");
     for (change, slug, risen) in
         [(Change::Rename { to: "chats" }, "konvo", &["gone", "other"][..]), (Change::Remove, "chats", &[])]
     {
@@ -294,7 +292,7 @@ async fn no_change_that_is_committed_later_lies_before_the_bound() {
     let before = bound().await;
     let mut writer = pool.begin().await.expect("a transaction");
     let mut analyst = pool.begin().await.expect("a transaction");
-    sqlx::query("set local role tributary_analyst").execute(&mut *analyst).await.expect("the role exists");
+    citus::set_analyst_role(&mut analyst).await;
     let seen: DateTime<Utc> = sqlx::query_scalar("select analytics.changes_complete_through()")
         .fetch_one(&mut *analyst)
         .await

@@ -3,7 +3,6 @@
 mod changes;
 mod guards;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -59,8 +58,8 @@ pub(crate) fn source(slug: &str, platform: Platform, base_url: &str, key: &str) 
 
 pub(crate) fn service(world: &World, toml: &str) -> App {
     let keys = [("KEY", API_KEY), ("OTHER_KEY", "another-key-of-the-same-account")];
-    let environment: BTreeMap<String, String> =
-        keys.into_iter().map(|(name, key)| (name.to_owned(), key.to_owned())).collect();
+    let mut environment = world.environment();
+    environment.extend(keys.map(|(name, key)| (name.to_owned(), key.to_owned())));
     let config = app::parse_config(toml, &environment).expect("the configuration is right");
     let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
     App::new(config, Some(world.db.options.clone()), clock, Arc::new(Dice::seeded(7))).expect("an app")
