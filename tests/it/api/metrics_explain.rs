@@ -10,6 +10,7 @@ use tributary::query::metrics::registry::metrics;
 use tributary::query::metrics::time_column::Attribution;
 
 use super::*;
+use crate::harness::citus;
 
 #[tokio::test]
 async fn figures_are_explained_for_every_choice() {
@@ -112,7 +113,7 @@ pub(crate) async fn all_rows(api: &Api, address: &str, limit: usize) -> Vec<Valu
 async fn the_sql_of_every_metric_runs_as_an_analyst_and_returns_its_value() {
     let api = world().await;
     let mut analyst = api.pool().acquire().await.unwrap();
-    sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.unwrap();
+    citus::set_analyst_role(&mut analyst).await;
     let mut told = 0;
     for range in RANGES {
         let figures = figures(&api, range).await;
@@ -136,7 +137,7 @@ async fn the_sql_of_every_metric_runs_as_an_analyst_and_returns_its_value() {
 async fn values_attributed_by_end_or_spread_are_explained_as_queried() {
     let api = world().await;
     let mut analyst = api.pool().acquire().await.unwrap();
-    sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.unwrap();
+    citus::set_analyst_role(&mut analyst).await;
     // 81 has 24 hours from the 2nd 10:00 on: 14 of them, and 10 on the 3rd, on which 83 has ten minutes
     let days = "from=2026-11-03&to=2026-11-04&zone=UTC&source=konvo-lab";
     for (how, expected) in [("start", "10"), ("end", "1450"), ("spread", "610")] {

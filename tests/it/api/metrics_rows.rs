@@ -7,6 +7,7 @@ use tributary::query::metrics::registry::metrics;
 
 use super::metrics_explain::{RANGES, all_rows, decimal, figures, rounded};
 use super::*;
+use crate::harness::citus;
 
 #[tokio::test]
 async fn rows_are_found_for_values_of_any_form() {
@@ -71,7 +72,7 @@ async fn the_rest_of_a_top_list_links_to_its_rows() {
 #[tokio::test]
 async fn the_smallest_contribution_is_a_row_like_any_other() {
     let api = world().await;
-    run(&api, "update core.sessions set ended_at = started_at + interval '1 microsecond' where session_id = 83").await;
+    run(&api, "update core.sessions set ended_at = '2026-11-03 08:00:00.000001Z' where session_id = 83").await;
     let rows =
         api.get(&format!("/v1/metrics/rows?metrics=average_concurrent_sessions&source=konvo-lab&{NOVEMBER}")).await;
     let of_83 = rows["items"].as_array().unwrap().iter().find(|row| row["session_id"] == 83).unwrap();
@@ -129,7 +130,7 @@ async fn a_percentile_is_made_of_some_of_its_rows() {
 async fn the_groups_of_every_answer_lead_to_their_rows_and_their_sql() {
     let api = world().await;
     let mut analyst = api.pool().acquire().await.unwrap();
-    sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.unwrap();
+    citus::set_analyst_role(&mut analyst).await;
     for (metric, dimension) in [
         ("sessions", "channel"),
         ("sessions", "trail_step"),

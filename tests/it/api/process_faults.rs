@@ -126,7 +126,8 @@ async fn a_postgres_that_is_stopped_for_a_minute_is_named_and_forgotten() {
     let (providers, mut stage) = one_poller().await;
     stage.url = format!("postgres://tributary@localhost/tributary?host={}", server.socket_dir().display());
     let port = free_port();
-    let mut service = stage.start_within(&format!("export TRIBUTARY_SERVER__LISTEN=127.0.0.1:{port}"), &["serve"]);
+    let of_one_server = format!("export TRIBUTARY_DATABASE__ENGINE=postgres TRIBUTARY_SERVER__LISTEN=127.0.0.1:{port}");
+    let mut service = stage.start_within(&of_one_server, &["serve"]);
     let asked = Asked::at(format!("http://127.0.0.1:{port}"));
     asked.until("well", is_well).await;
 

@@ -6,8 +6,13 @@ use super::*;
 async fn sessions_are_walked_without_loss_or_repeat() {
     let api = Api::new().await;
     // by end and by minutes most are missing, and come last; equal ones by their numbers
-    run(&api, "update core.sessions set ended_at = started_at + interval '1 hour' where session_id in (21, 22, 33)")
-        .await;
+    run(
+        &api,
+        "update core.sessions set ended_at = '2026-11-18 10:00Z' where session_id = 21;
+         update core.sessions set ended_at = '2026-11-18 10:30Z' where session_id = 22;
+         update core.sessions set ended_at = '2026-11-18 13:30Z' where session_id = 33",
+    )
+    .await;
     let sorts = [
         ("-started_at", 23, 31),
         ("started_at", 31, 23),

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tributary_simulator::Platform;
 
+use crate::harness::citus;
 use crate::harness::processes::{Providers, Stage};
 
 /// The traffic between the service and its database.
@@ -184,6 +185,7 @@ async fn refused_with(code: &str) -> (Stage, Providers, Vec<String>) {
     let providers = Providers::start(&[Platform::Konvo], 60, 0).await;
     let quiet = providers.quiet_tables().await;
     let stage = providers.stage("", 45).await;
+    let table = citus::table_with_trigger("ingest.raw_records");
     let sabotage = format!(
         "create sequence public.writes;
          create function public.refuse() returns trigger language plpgsql as $$
@@ -191,7 +193,7 @@ async fn refused_with(code: &str) -> (Stage, Providers, Vec<String>) {
            if nextval('public.writes') between 2 and 4 then raise exception 'refused' using errcode = '{code}'; end if;
            return null;
          end $$;
-         create trigger refuse before insert on ingest.raw_records for each statement execute function public.refuse()"
+         create trigger refuse before insert on {table} for each statement execute function public.refuse()"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sabotage)).execute(&stage.world.db.pool).await.expect("a trigger");
     (stage, providers, quiet)

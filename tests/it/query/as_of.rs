@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tributary::query::metrics::column::prelude::{ALL, Table};
 
 use super::*;
+use crate::harness::citus;
 
 /// On the 19th at noon 33 was still resolved and 32 had 120 seconds; both differ today. 22 was first seen later,
 /// 15 was still there, 36 was completed a day earlier, and 12 lasted 60 s, then 70 s, and now 600 s.
@@ -79,7 +80,7 @@ async fn the_rows_and_the_sql_of_an_earlier_value_are_of_its_time() {
     assert_eq!(explained["figure"], json!({"value": 56.5}));
     assert_eq!(explained.get("previous"), None);
     let mut analyst = api.pool().acquire().await.unwrap();
-    sqlx::query("set role tributary_analyst").execute(&mut *analyst).await.unwrap();
+    citus::set_analyst_role(&mut analyst).await;
     let sql = explained["sql"].as_str().unwrap().to_owned();
     assert!(sql.contains("analytics.sessions_as_known_at(timestamptz '2026-11-19T13:00:00+01:00')"), "{sql}");
     let value: rust_decimal::Decimal =

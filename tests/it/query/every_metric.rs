@@ -22,11 +22,9 @@ pub(crate) async fn known_world() -> World {
     world
 }
 
-/// Gives this connection the analyst's role, with the settings that docs/analysts.md requires. On Citus it keeps its own
-/// role: nodes check the rights of the caller on tables, which analysts lack.
+/// Gives this connection the analyst's role, with the settings that docs/analysts.md requires.
 pub(crate) async fn become_analyst(connection: &mut PgConnection) {
-    let role = if citus::is_used() { "select" } else { "set role tributary_analyst" };
-    connection.execute(role).await.expect("the role exists");
+    citus::set_analyst_role(connection).await;
     connection
         .execute("set default_transaction_read_only = on; set search_path = analytics; set timezone = 'UTC'")
         .await

@@ -10,7 +10,7 @@ use tributary_simulator::Platform;
 use tributary_simulator::quirks::Quirks;
 use tributary_simulator::world::{Shape, Volume, World as Generated};
 
-use crate::harness::World;
+use crate::harness::{World, citus};
 use crate::query::every_metric::{become_analyst, known_world};
 
 /// Returns the statements of the page, by number.
@@ -47,9 +47,10 @@ pub(super) fn questions_of_then() -> Vec<(usize, String)> {
 
 pub(super) async fn rows(analyst: &mut PgConnection, number: usize, question: &str) -> Vec<String> {
     let sql = format!(
-        "select coalesce((select string_agg(coalesce(value, '-'), ' ' order by place)
+        "with q as materialized ({question})
+         select coalesce((select string_agg(coalesce(value, '-'), ' ' order by place)
                             from json_each_text(row_to_json(q)) with ordinality v (key, value, place)), '')
-           from ({question}) q"
+           from q"
     );
     let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
         .fetch_all(analyst)
@@ -140,6 +141,9 @@ async fn every_query_shows_rows_on_data_like_the_demos() {
 
 #[tokio::test]
 async fn an_analyst_can_neither_write_nor_see_personal_data() {
+    if citus::skips("a login without rights on the tables cannot read the views") {
+        return;
+    }
     let world = known_world().await;
     let mut analyst = world.db.pool.acquire().await.expect("a connection");
     become_analyst(&mut analyst).await;

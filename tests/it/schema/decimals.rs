@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, PgPool};
 use tributary_simulator::Platform;
@@ -108,11 +108,28 @@ async fn no_number_of_a_view_is_wider_than_tools_can_read() {
                 (2, '2025-01-01Z', '2025-01-01Z', 0.000123456789, 'actual', 'minute', 'EUR', '*', 'none');
          update core.participants set duration_ms = 142 where participant_id = 1;
          update core.session_participation set participant_ms = 4500142 where session_id = 301;
-         update core.messages set sent_at = sent_at + interval '0.142857 seconds' where position = 1;
          update core.sessions set duration_seconds = 0.142857142857142857 where session_id = 103",
     )
     .execute(pool)
     .await
     .expect("odd numbers");
+    let seconds = "select source_id, session_id, provider_message_id, sent_at from core.messages
+                    where position = 1 and sent_at is not null";
+    let seconds: Vec<(i32, i64, String, DateTime<Utc>)> =
+        sqlx::query_as(seconds).fetch_all(pool).await.expect("a list");
+    assert!(!seconds.is_empty());
+    for (source, session, message, sent_at) in seconds {
+        sqlx::query(
+            "update core.messages set sent_at = $4
+              where source_id = $1 and session_id = $2 and provider_message_id = $3",
+        )
+        .bind(source)
+        .bind(session)
+        .bind(message)
+        .bind(sent_at + TimeDelta::microseconds(142_857))
+        .execute(pool)
+        .await
+        .expect("an odd time");
+    }
     assert_eq!(too_wide(pool).await, Vec::<String>::new());
 }

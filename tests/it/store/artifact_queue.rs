@@ -94,6 +94,9 @@ fn limits(count: usize) -> Vec<ClaimLimit> {
 
 #[tokio::test]
 async fn a_claim_reads_the_same_from_a_hundred_thousand_tasks_as_from_few() {
+    if citus::skips("the plan of the coordinator does not say how many pages another node reads") {
+        return;
+    }
     let now = at("2026-04-01T00:00:00Z");
     let mut pages = Vec::new();
     for count in [2_000, 20_000] {
@@ -178,22 +181,12 @@ fn meetings(history: usize) -> Generated {
 /// One artifact of a batch has a value that does not fit: it becomes a reject, and no other is lost.
 #[tokio::test]
 async fn p05_an_artifact_the_database_refuses_costs_no_other_of_its_batch() {
-    if citus::skips("the test needs a trigger, and a distributed table has none") {
-        return;
-    }
     let generated = meetings(30);
     let mut world = World::new().await.with_depth();
     let _simulator =
         world.simulate(Platform::Realtimekit, generated.feed(Platform::Realtimekit), Quirks::default()).await;
     tributary::app::sources::connect_sources(&world.app(), &world.db.pool).await.expect("the schema");
-    let refuse = "create function public.refuse() returns trigger language plpgsql as $$
-                  begin
-                      if new.session_id % 7 = 3 then
-                          raise check_violation;
-                      end if;
-                      return new;
-                  end $$;
-                  create trigger refuse before insert on core.transcripts for each row execute function public.refuse()";
+    let refuse = "alter table core.transcripts add constraint refused check (session_id % 7 <> 3)";
     sqlx::raw_sql(refuse).execute(&world.db.pool).await.expect("a rule");
     let lines = world.poll().await;
     let refused =

@@ -24,9 +24,12 @@ fn field(platform: Platform) -> (&'static str, &'static str, &'static str) {
 
 /// Returns the metric value: KonPro 80 × 1.5 minutes, RealtimeKit 80 × 3, Konvo 80 resolved chats.
 async fn figure(world: &World) -> Option<String> {
-    let sql = "select concat_ws(' ', trim_scale(sum(provider_minutes)), count(*) filter (where outcome = 'resolved'),
-                                count(*) filter (where session_state = 'ended'), count(duration_seconds),
-                                (select count(*) from core.messages)) from core.sessions";
+    let sql = "select concat_ws(' ', minutes, resolved, ended, timed, (select count(*) from core.messages))
+                 from (select trim_scale(sum(provider_minutes)) as minutes,
+                              count(*) filter (where outcome = 'resolved') as resolved,
+                              count(*) filter (where session_state = 'ended') as ended,
+                              count(duration_seconds) as timed
+                         from core.sessions) s";
     world.text(sql).await
 }
 

@@ -170,7 +170,7 @@ async fn p15_an_erased_person_is_nowhere_and_figures_stay() {
             "select provider_session_id from core.sessions s join core.sources o using (source_id)
               where o.source_slug = $1 and (s.person_id in (select erased_as from ingest.erased_people)
                  or exists (select from core.participants p join ingest.erased_people e on e.erased_as = p.person_id
-                             where p.session_id = s.session_id)) order by 1",
+                             where p.source_id = s.source_id and p.session_id = s.session_id)) order by 1",
         )
         .bind(source)
         .fetch_all(pool)

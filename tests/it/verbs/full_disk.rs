@@ -102,7 +102,8 @@ async fn a_disk_that_stays_full_is_named_as_ours_and_forgotten_once_there_is_roo
     stage.url = format!("postgres://tributary@localhost/tributary?host={}", server.socket_dir().display());
     let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
-    let mut service = stage.start_within(&format!("export TRIBUTARY_SERVER__LISTEN=127.0.0.1:{port}"), &["serve"]);
+    let of_one_server = format!("export TRIBUTARY_DATABASE__ENGINE=postgres TRIBUTARY_SERVER__LISTEN=127.0.0.1:{port}");
+    let mut service = stage.start_within(&of_one_server, &["serve"]);
     let http = client();
     let ask = async |path: &str| match http.get(format!("{base}{path}")).send().await {
         Ok(answer) => (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or_default()),

@@ -222,10 +222,13 @@ async fn a_killed_replay_leaves_whole_sessions_and_is_resumed() {
             let now = world.number("select count(*) from core.sessions").await;
             let halves = world
                 .number(
-                    "select count(*) from core.sessions s
-                      where (select count(*) from core.messages m where m.session_id = s.session_id) <> 2
-                         or not exists (select from core.konvo_sessions k where k.session_id = s.session_id)
-                         or not exists (select from core.session_stats k where k.session_id = s.session_id)",
+                    "select count(*)
+                       from core.sessions s
+                       left join (select source_id, session_id, count(*) as number from core.messages group by 1, 2) m
+                            using (source_id, session_id)
+                       left join core.konvo_sessions k using (source_id, session_id)
+                       left join core.session_stats c using (source_id, session_id)
+                      where m.number is distinct from 2 or k.session_id is null or c.session_id is null",
                 )
                 .await;
             assert_eq!(halves, 0, "a reader saw half a session");

@@ -15,7 +15,7 @@ use tributary_simulator::quirks::Quirks;
 
 use crate::harness::processes::{EVERY_SECOND, ONCE_A_YEAR, Providers, Stage};
 use crate::harness::serving::free_port;
-use crate::harness::{API_KEY, World, plain_feed};
+use crate::harness::{API_KEY, World, citus, plain_feed};
 
 const COMPLETE: &str = "select count(*) from ingest.runs where stream = 'sessions' and verdict = 'complete'";
 
@@ -246,10 +246,13 @@ async fn idle_callers_take_no_sockets_from_polls() {
 async fn a_service_that_ends_on_a_full_disk_ends_where_only_polls_meet_it() {
     let mut world = World::new().await.with_settings(EVERY_SECOND);
     let _provider = world.simulate(Platform::Konvo, plain_feed(Platform::Konvo, 3), Quirks::default()).await;
-    let refuse = "create function public.full_disk() returns trigger language plpgsql as $$
-                  begin raise exception 'No space left on device' using errcode = '53100'; end $$;
-                  create trigger full_disk before insert on core.sessions execute function public.full_disk()";
-    sqlx::raw_sql(refuse).execute(&world.db.pool).await.expect("a full disk");
+    let table = citus::table_with_trigger("core.sessions");
+    let refuse = format!(
+        "create function public.full_disk() returns trigger language plpgsql as $$
+         begin raise exception 'No space left on device' using errcode = '53100'; end $$;
+         create trigger full_disk before insert on {table} execute function public.full_disk()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&world.db.pool).await.expect("a full disk");
     let mut app = world.app_at(Arc::new(SystemClock));
     app.ends_on_full_disk = true;
     let served = serving::serve(&app, Role::Poller, CancellationToken::new(), Reloads::none(), |_| {});

@@ -33,7 +33,8 @@ async fn a_summary_is_generated_and_then_looked_for() {
 
     // a task that was given up, or is in progress, restarts; a refusal leaves it unchanged
     let given_up = "update ingest.artifact_tasks set state = 'expired', next_try_at = null, attempts = 9,
-                           reason = 'not_found', settled_at = '2026-03-10 11:00Z', claim_token = gen_random_uuid()";
+                           reason = 'not_found', settled_at = '2026-03-10 11:00Z',
+                           claim_token = '00000000-0000-4000-8000-000000000001'";
     sqlx::query(given_up).execute(&stage.db.pool).await.expect("a task");
     stage.provider.will(says(404, json!({"success": false, "error": {"code": 404, "message": "no transcript"}})));
     let refused = stage.post(SUMMARY, &[], &json!({})).await;

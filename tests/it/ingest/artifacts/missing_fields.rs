@@ -137,7 +137,7 @@ async fn f35_a_join_time_that_is_renamed_empties_nothing_and_is_reported() {
         old: "\"joined_at\"",
         new: "\"joinedAt\"",
         values:
-            "select count(p.joined_at) from core.participants p join core.session_participation s using (session_id)
+            "select count(p.joined_at) from core.participants p join core.session_participation s using (source_id, session_id)
                   where s.first_joined_at = p.joined_at",
     })
     .await;
@@ -150,7 +150,7 @@ async fn f35_an_identity_that_is_renamed_empties_nothing_and_is_reported() {
         path: "/user_id",
         old: "\"user_id\"",
         new: "\"userId\"",
-        values: "select count(p.person_id) from core.participants p join core.people using (person_id)",
+        values: "select count(p.person_id) from core.participants p join core.people using (source_id, person_id)",
     })
     .await;
 }
@@ -204,7 +204,7 @@ async fn f35_a_single_file_without_times_replaces_nothing_and_is_no_drift() {
     world.clock.set(at("2026-03-10T13:10:00Z"));
     assert!(world.poll().await.iter().all(PollLine::is_complete));
     assert_eq!(world.number("select count(sent_at) from core.messages").await, OLD);
-    let reason = "select reason from ingest.artifact_tasks t join core.sessions s using (session_id)
+    let reason = "select reason from ingest.artifact_tasks t join core.sessions s using (source_id, session_id)
                    where t.stream = 'chat' and s.provider_session_id = 'old-00'";
     assert_eq!(world.text(reason).await.as_deref(), Some("schema_drift"));
 }
