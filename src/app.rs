@@ -50,6 +50,7 @@ use crate::connector::ProviderEntry;
 use crate::db::{self, Engine, Purpose, Route, WriteState};
 use crate::ingest::Poller;
 use crate::model::person::PersonKey;
+use crate::model::session::SessionKind;
 use crate::providers;
 use crate::query::metrics::publish;
 use crate::store::pseudonym_key;
@@ -88,9 +89,13 @@ pub fn read_config(path: Option<&Path>, environment: &BTreeMap<String, String>) 
     let toml = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => bail!("the configuration {} cannot be read: {error}", path.display()),
+        Err(error) => bail!(
+            "the configuration {} cannot be read: {error}; name a file with --config or TRIBUTARY_CONFIG",
+            path.display()
+        ),
     };
-    let mut config = parse_config(&toml, environment).with_context(|| format!("in {}", path.display()))?;
+    let mut config =
+        parse_config(&toml, environment).with_context(|| format!("in {} and the environment", path.display()))?;
     config.files_of_start.extend(config.holds_password.then_some(path));
     Ok(config)
 }
@@ -112,6 +117,7 @@ pub fn parse_config_with(
         requests_per_minute: entry.default_requests_per_minute,
         schedule: entry.default_schedule,
         required_settings: entry.required_settings,
+        has_chats: entry.capabilities.session_kinds.contains(&SessionKind::Chat),
         has_hooks: entry.hooks.is_some(),
     });
     let providers: Vec<ProviderDefaults> = providers.collect();
@@ -212,6 +218,23 @@ impl App {
             stop,
         })
     }
+}
+
+/// Returns an error and its causes on one line, without a cause that the text before it has already: errors of the
+/// driver repeat theirs.
+pub fn on_one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+/// Writes a remark to standard error, whether or not it can be read there.
+pub fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Writes to standard output. A reader that has gone, as behind `| head`, has seen enough.

@@ -13,6 +13,7 @@ mod search_language;
 mod secret;
 mod server;
 mod source;
+mod source_settings;
 mod webhook_key;
 
 use std::fmt;
@@ -111,7 +112,7 @@ impl Config {
             }
         };
         let holds_password = database::holds_password(&table);
-        input::override_keys(&mut table, input.environment, &mut faults);
+        let variables = input::override_keys(&mut table, input.environment, &mut faults);
         let mut root = Section::new(table, String::new());
         let database = database::database(root.section("database", &mut faults), input, &mut faults);
         let server = ServerConfig::read(root.section("server", &mut faults), &mut faults);
@@ -135,6 +136,11 @@ impl Config {
         if faults.is_empty() {
             Ok(Self { database, server, http, polling, person_key, files_of_start, holds_password, sources, alerts })
         } else {
+            for fault in &mut faults {
+                if let Some(variable) = variables.get(&fault.key) {
+                    fault.key = format!("{} ({variable})", fault.key);
+                }
+            }
             Err(ConfigError(faults))
         }
     }

@@ -14,6 +14,9 @@
 //!
 //! A module may name only modules of a lower rank; `docs/architecture.md` lists the ranks, and a test checks them.
 
+// these macros panic where the reader of the output has gone: `app::say` and `app::remark` do not
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod config;
 pub mod telemetry;
 pub mod clock;

@@ -14,8 +14,8 @@ use crate::app::polling::Selection;
 use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{
-    self, App, alerts, backfilling, checking, erasing, freed_memory, keys, polling, pruning, reconciling, replay_verb,
-    say, source_changes, stopping, windows,
+    self, App, alerts, backfilling, checking, erasing, freed_memory, keys, polling, pruning, reconciling, remark,
+    replay_verb, say, source_changes, stopping, windows,
 };
 use crate::clock::{Dice, SystemClock, secret_bytes};
 use crate::db::{Purpose, schema_version};
@@ -158,7 +158,7 @@ pub fn run_command_line() -> ExitCode {
         Ok(code) => code,
         // the error chain on one line without a backtrace: this text is for operators
         Err(error) => {
-            eprintln!("tributary: {error:#}");
+            remark(&format!("tributary: {}", app::on_one_line(&error)));
             ExitCode::FAILURE
         }
     }

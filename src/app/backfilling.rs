@@ -13,9 +13,9 @@ use serde::Serialize;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
 use crate::app::progress::Progress;
 use crate::app::sources::connect_sources;
+use crate::app::{App, remark};
 use crate::db::Purpose;
 use crate::ingest::Source;
 use crate::ingest::backfill::{self, Ended, planning};
@@ -169,13 +169,27 @@ fn range(args: &BackfillArgs, now: DateTime<Utc>) -> anyhow::Result<Window> {
     let (Some(from), Some(to)) = (args.from, args.to) else {
         bail!("--from and --to are missing: name the range, for example --from 2025-01-01 --to 2026-01-01")
     };
-    if from >= to {
+    check_range(Some(from), Some(to))?;
+    check_past("--to", to, now)?;
+    Ok(Window { from, to })
+}
+
+/// Fails if the range of a command is empty.
+pub(super) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> anyhow::Result<()> {
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
         bail!("--to: {to} is not after --from: the range is half-open, and --to is the first instant after it");
     }
-    if to > now {
-        bail!("--to: {to} is in the future; name an instant up to {}", now - TimeDelta::seconds(1));
+    Ok(())
+}
+
+/// Fails if the instant of an option is in the future.
+pub(super) fn check_past(option: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> anyhow::Result<()> {
+    if at > now {
+        bail!("{option}: {at} is in the future; name an instant up to {}", now - TimeDelta::seconds(1));
     }
-    Ok(Window { from, to })
+    Ok(())
 }
 
 async fn command(
@@ -195,7 +209,7 @@ async fn command(
     match state::command(pool, backfill_id, command, &operation).await? {
         Commanded::Done => Ok(true),
         Commanded::Unchanged(state) => {
-            eprintln!("tributary: backfill {backfill_id} is {}: nothing was changed", state.as_str());
+            remark(&format!("tributary: backfill {backfill_id} is {}: nothing was changed", state.as_str()));
             Ok(false)
         }
         Commanded::NotFound => bail!("there is no backfill {backfill_id}; `tributary backfill --status` lists them"),

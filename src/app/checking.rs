@@ -166,9 +166,12 @@ async fn check_connections(app: &App, pool: &PgPool, starting_count: i64) -> Opt
     let instances = (limits.instance_count + starting_count).max(1);
     let needed = of_one * instances + limits.other_connection_count;
     let is_well = app.config.database.has_transaction_pooler || needed <= limits.connection_limit;
+    let using = if instances == 1 { "1 instance uses".to_owned() } else { format!("{instances} instances use") };
     let counted = format!(
-        "{instances} instances use up to {of_one} each, other programs {} now, and Postgres allows {}",
-        limits.other_connection_count, limits.connection_limit
+        "{using} up to {of_one}{}, other programs {} now, and Postgres allows {}",
+        if instances == 1 { "" } else { " each" },
+        limits.other_connection_count,
+        limits.connection_limit
     );
     let remedy = if is_well { "" } else { ": lower database.max_connections, or raise max_connections of Postgres" };
     Some(CheckLine { subject: "connections".to_owned(), is_well, finding: format!("{counted}{remedy}") })
@@ -187,11 +190,11 @@ async fn check_alterations(app: &App, pool: &PgPool) -> CheckLine {
     CheckLine { subject: "schema".to_owned(), is_well, finding }
 }
 
-/// Compares the sums that questions read with the sessions that they stand for.
+/// Compares the sums that queries read with the sessions that they stand for.
 async fn check_closed_hours(pool: &PgPool) -> CheckLine {
     let (is_well, finding) = match closed_hours::differing(pool).await {
         Err(error) => (false, format!("they could not be compared: {}", error.cause())),
-        Ok(None) => (true, "none is closed yet: questions read each session".to_owned()),
+        Ok(None) => (true, "no hour is summed yet: queries read sessions".to_owned()),
         Ok(Some(0)) => (true, "they equal their sessions".to_owned()),
         Ok(Some(count)) => (
             false,
@@ -237,7 +240,8 @@ async fn check_clock(app: &App, pool: &PgPool) -> Option<CheckLine> {
     let database_now = server::now(pool).await.ok()?;
     // assume that half of the round trip lies on either side of the reading
     let skew = database_now - (before + (app.clock.now() - before) / 2);
-    let seconds = skew.as_seconds_f64();
+    // no difference has no sign
+    let seconds = (skew.as_seconds_f64() * 10.0).round() / 10.0 + 0.0;
     let is_well = skew.abs() <= DATABASE_SKEW_BORNE;
     let finding = if is_well {
         format!("the database's clock and this machine's differ by {seconds:.1} s")

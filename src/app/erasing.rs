@@ -103,7 +103,11 @@ pub async fn erase(app: &App, args: &EraseArgs, user: &str, stop: CancellationTo
             say(&(serde_json::to_string_pretty(&rows)? + "\n"))?;
         } else {
             let mut text = table(&requested.rows);
-            text.push_str("nothing was erased; --yes erases these rows\n");
+            text.push_str(if requested.rows.is_empty() {
+                "no stored row belongs to this identity; --yes only keeps later records of it out\n"
+            } else {
+                "nothing was erased; --yes erases these rows\n"
+            });
             say(&text)?;
         }
         return Ok(ExitCode::SUCCESS);
@@ -115,6 +119,9 @@ pub async fn erase(app: &App, args: &EraseArgs, user: &str, stop: CancellationTo
         say(&(serde_json::to_string_pretty(&erasure)? + "\n"))?;
     } else {
         let mut text = table(&erasure.erased_rows.0);
+        if erasure.finished_at.is_some() && text.is_empty() {
+            text.push_str("no stored row belonged to this identity; later records of it are kept out\n");
+        }
         for (what, found) in [("an identifier", &erasure.found_by_identifier), ("a name", &erasure.found_by_name)] {
             for (table, rows) in found.iter().flat_map(|found| &found.0) {
                 let _ = writeln!(text, "{what} of the person is still in {rows} rows of {table}");

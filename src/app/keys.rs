@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::app::{App, say};
+use crate::app::{App, remark, say};
 use crate::clock::secret_bytes;
 use crate::db::Purpose;
-use crate::model::api_key::{KeyText, Scope};
+use crate::model::api_key::{KeyText, MAX_NAME_CHARS, Scope, name_of_key};
 use crate::query::api_keys::{self, StoredKey};
 use crate::store::api_key::{self, NewKey};
 use crate::store::operation::Operator;
@@ -23,10 +23,10 @@ pub enum KeysVerb {
     /// Make a key and print it, once
     Create {
         /// Name of the client it is for
-        #[arg(long)]
+        #[arg(long, value_parser = parse_name)]
         label: String,
         /// Person or team that answers for it
-        #[arg(long)]
+        #[arg(long, value_parser = parse_name)]
         owner: String,
         /// What it may do, comma-separated: metrics:read, sessions:read, content:read, health:read, sync:operate,
         /// actions:start, costs:write, people:manage, keys:manage
@@ -65,6 +65,11 @@ fn parse_scope(name: &str) -> Result<Scope, String> {
     Scope::parse(name).ok_or_else(|| format!("there is no scope `{name}`; the scopes are {}", known()))
 }
 
+fn parse_name(text: &str) -> Result<String, String> {
+    let name = name_of_key(text).ok_or_else(|| format!("write 1 to {MAX_NAME_CHARS} characters, on one line"))?;
+    Ok(name.to_owned())
+}
+
 /// Runs the command that `verb` gives; `user` is written into the journal.
 pub async fn run(app: &App, verb: KeysVerb, user: &str) -> anyhow::Result<ExitCode> {
     let pool = app.pool(Purpose::Poll).await?;
@@ -76,11 +81,8 @@ pub async fn run(app: &App, verb: KeysVerb, user: &str) -> anyhow::Result<ExitCo
         KeysVerb::Create { label, owner, mut scopes, sources, expires_in } => {
             scopes.sort_unstable();
             scopes.dedup();
-            if label.trim().is_empty() || owner.trim().is_empty() {
-                bail!("--label and --owner must not be empty");
-            }
-            if sources.is_some() && scopes.contains(&Scope::KeysManage) {
-                bail!("keys:manage concerns all sources: omit --sources");
+            if let Some(names) = Scope::unlimitable(&scopes).filter(|_| sources.is_some()) {
+                bail!("a key limited to sources cannot have {names}: omit --sources, or these scopes");
             }
             let expires_at = (expires_in > 0).then(|| now + TimeDelta::days(expires_in.into()));
             let key = generate();
@@ -108,8 +110,8 @@ pub async fn run(app: &App, verb: KeysVerb, user: &str) -> anyhow::Result<ExitCo
 }
 
 /// Prints a key alone on standard output, and the remark elsewhere.
-fn show(key: &KeyText, remark: &str) -> anyhow::Result<()> {
-    eprintln!("{remark}");
+fn show(key: &KeyText, text: &str) -> anyhow::Result<()> {
+    remark(text);
     say(&format!("{}\n", key.reveal()))
 }
 

@@ -4,12 +4,11 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use anyhow::bail;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::app::sources::connect_sources;
+use crate::app::sources::{check_selection, connect_sources, no_source};
 use crate::db::Purpose;
 use crate::ingest::artifact::pass::{self, StreamSummary};
 use crate::ingest::{PlannedStream, Polled, Poller, Source, run_full, run_once};
@@ -66,18 +65,15 @@ impl PollLine {
 
 /// Polls the streams of `selection`, all sources concurrently: a slow provider never delays another.
 pub async fn poll(app: &App, selection: &Selection, stop: CancellationToken) -> anyhow::Result<Vec<PollLine>> {
+    if app.config.sources.is_empty() {
+        return Err(no_source());
+    }
+    check_selection(app, selection.source.as_deref(), selection.stream, &Stream::ALL)?;
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
     let mut sources = connect_sources(app, &pool).await?;
     if let Some(wanted) = &selection.source {
         sources.retain(|source| source.slug.as_str() == wanted);
-        if sources.is_empty() {
-            let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
-            bail!("there is no source `{wanted}`; the configured sources are: {}", known.join(", "));
-        }
-    }
-    if sources.is_empty() {
-        return Err(crate::app::sources::no_source());
     }
     let poller = Arc::new(app.poller(pool, stop).await?);
     let mut runs = Vec::new();

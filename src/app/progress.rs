@@ -49,7 +49,7 @@ impl Progress {
         if self.is_terminal {
             self.bar.println(text);
         } else if !self.is_silent {
-            eprintln!("{text}");
+            super::remark(text);
         }
     }
 

@@ -40,6 +40,10 @@ pub async fn prune_once(app: &App, stop: CancellationToken) -> anyhow::Result<Pr
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
     let people = People { person_key: app.person_key(&pool).await?, pool };
+    // a service may run with an older configuration, or none: this one counts
+    let sources = app.config.sources.iter().map(|source| (source.slug.to_string(), source.content_retention_days));
+    let (slugs, days): (Vec<String>, Vec<Option<i32>>) = sources.unzip();
+    people.set_limits(&slugs, &days).await?;
     let pruned = once(&people, &app.config.database, app.clock.as_ref(), &stop).await?;
     people.pool.close().await;
     Ok(pruned)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::app::backfilling::parse_instant;
+use crate::app::backfilling::{check_past, check_range, parse_instant};
 use crate::app::sources::connect_sources;
 use crate::db::Purpose;
 use crate::ingest::backfill::{self, Ended};
@@ -77,6 +77,8 @@ pub async fn reconcile(
     user: &str,
     stop: CancellationToken,
 ) -> anyhow::Result<Vec<SourceReport>> {
+    check_range(args.from, args.to)?;
+    args.from.map_or(Ok(()), |from| check_past("--from", from, app.clock.now()))?;
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
     let mut sources = connect_sources(app, &pool).await?;
@@ -86,11 +88,6 @@ pub async fn reconcile(
             let known: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
             bail!("--source: there is no source `{wanted}`; the configured sources are: {}", known.join(", "));
         }
-    }
-    if let (Some(from), Some(to)) = (args.from, args.to)
-        && from >= to
-    {
-        bail!("--to: {to} is not after --from: the range is half-open, and --to is the first instant after it");
     }
     let poller = Arc::new(app.poller(pool, stop).await?);
     let operator = Arc::new(Operator { requested_by: user.to_owned(), request_id: None });
@@ -137,10 +134,8 @@ async fn one(
     };
     let range = Window { from: args.from.unwrap_or(first.from), to: args.to.unwrap_or(last.to).min(settled) };
     if range.from >= range.to {
-        return Ok(unanswered(
-            slug,
-            format!("--from, --to: nothing in {range} has settled yet; choose an earlier range"),
-        ));
+        let detail = "--from, --to: nothing in this range is both proven and settled; choose another range";
+        return Ok(unanswered(slug, detail.to_owned()));
     }
     // a range given by the user is compared as a whole, even the parts that were never read
     let ranges = if args.from.is_none() && args.to.is_none() { proven } else { vec![range] };

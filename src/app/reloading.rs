@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use anyhow::{Context, bail};
+use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
 use crate::app::App;
@@ -54,7 +55,7 @@ impl Reloads {
         let mut current: Option<App> = None;
         while self.wanted.recv().await.is_some() {
             let before = current.as_ref().unwrap_or(app);
-            let outcome = match self.reload(before, role, service).await {
+            let outcome = match self.reload(app, before, role, service).await {
                 Ok((next, outcome)) => {
                     tracing::info!(outcome, "the configuration was reloaded");
                     current = Some(next);
@@ -71,7 +72,15 @@ impl Reloads {
         std::future::pending::<()>().await;
     }
 
-    async fn reload(&self, before: &App, role: Role, service: &mut Service) -> anyhow::Result<(App, String)> {
+    /// Goes over to the configuration that is read now. `start` and `before` have those of the start and of the last
+    /// reload.
+    async fn reload(
+        &self,
+        start: &App,
+        before: &App,
+        role: Role,
+        service: &mut Service,
+    ) -> anyhow::Result<(App, String)> {
         let config = (self.read)()?;
         if role != Role::Api && config.sources.is_empty() {
             bail!("no source is configured: add a [[sources]] section");
@@ -86,7 +95,7 @@ impl Reloads {
             writes: writes.clone(),
             ends_on_full_disk: *ends_on_full_disk,
         };
-        let difference = Difference::of(&before.config, &next.config);
+        let difference = Difference::of(&start.config, &before.config, &next.config);
         service.go_over_to(&next, &difference.unchanged).await?;
         Ok((next, difference.to_string()))
     }
@@ -113,12 +122,14 @@ struct Difference {
     removed: Vec<String>,
     changed: Vec<String>,
     unchanged: BTreeSet<String>,
-    /// Sections that are read at the start only.
+    added_alerts: Vec<String>,
+    removed_alerts: Vec<String>,
+    /// Sections that are read at the start only, and differ from those of the start.
     ignored: Vec<&'static str>,
 }
 
 impl Difference {
-    fn of(before: &Config, after: &Config) -> Self {
+    fn of(start: &Config, before: &Config, after: &Config) -> Self {
         let find = |config: &Config, wanted: &SourceConfig| {
             config.sources.iter().find(|source| source.slug == wanted.slug).cloned()
         };
@@ -127,6 +138,8 @@ impl Difference {
             removed: Vec::new(),
             changed: Vec::new(),
             unchanged: BTreeSet::new(),
+            added_alerts: alerts_without(after, before),
+            removed_alerts: alerts_without(before, after),
             ignored: Vec::new(),
         };
         for source in &after.sources {
@@ -141,22 +154,36 @@ impl Difference {
         }
         let removed = before.sources.iter().filter(|source| find(after, source).is_none());
         found.removed.extend(removed.map(|source| source.slug.to_string()));
+        let person_key = |config: &Config| config.person_key.as_ref().map(|key| key.expose_secret().to_owned());
         let of_start = [
-            ("[database]", format!("{:?}", before.database) != format!("{:?}", after.database)),
-            ("[server]", format!("{:?}", before.server) != format!("{:?}", after.server)),
-            ("[polling]", before.polling != after.polling),
+            ("[database]", !start.database.equals(&after.database)),
+            ("[server]", format!("{:?}", start.server) != format!("{:?}", after.server)),
+            ("[polling]", start.polling != after.polling),
+            ("[privacy]", person_key(start) != person_key(after)),
         ];
         found.ignored.extend(of_start.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section));
         found
     }
 }
 
+/// Returns the names of the alerts of `config` that `other` lacks.
+fn alerts_without(config: &Config, other: &Config) -> Vec<String> {
+    let missing = config.alerts.iter().filter(|alert| other.alerts.iter().all(|other| other.name != alert.name));
+    missing.map(|alert| alert.name.clone()).collect()
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "applied: {} unchanged", self.unchanged.len())?;
-        for (what, slugs) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
-            if !slugs.is_empty() {
-                write!(f, "; {what} {}", slugs.join(", "))?;
+        for (what, names) in [
+            ("added", &self.added),
+            ("changed", &self.changed),
+            ("removed", &self.removed),
+            ("added alert", &self.added_alerts),
+            ("removed alert", &self.removed_alerts),
+        ] {
+            if !names.is_empty() {
+                write!(f, "; {what} {}", names.join(", "))?;
             }
         }
         if !self.ignored.is_empty() {

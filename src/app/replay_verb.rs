@@ -23,7 +23,7 @@ pub struct ReplayArgs {
     #[arg(long, value_delimiter = ',', value_parser = RETRY_STATES, requires = "artifacts")]
     state: Vec<String>,
     /// With --artifacts, only this stream
-    #[arg(long, value_parser = parse_stream, requires = "artifacts")]
+    #[arg(long, value_parser = parse_session_stream, requires = "artifacts")]
     stream: Option<Stream>,
     /// With --artifacts, only of sessions that began on this date (midnight UTC) or at this RFC 3339 instant, or later
     #[arg(long, value_name = "DATE", value_parser = backfilling::parse_instant, requires = "artifacts")]
@@ -73,8 +73,17 @@ pub async fn run(app: &App, args: ReplayArgs, user: &str, stop: CancellationToke
 
 /// Parses the name of a stream.
 pub fn parse_stream(text: &str) -> Result<Stream, String> {
-    let names = Stream::ALL.map(Stream::as_str).join(", ");
-    Stream::parse(text).ok_or_else(|| format!("there is no such stream; the streams are: {names}"))
+    one_of(&Stream::ALL, text)
+}
+
+fn parse_session_stream(text: &str) -> Result<Stream, String> {
+    one_of(&Stream::PER_SESSION, text)
+}
+
+fn one_of(streams: &[Stream], text: &str) -> Result<Stream, String> {
+    let names = || streams.iter().map(|stream| stream.as_str()).collect::<Vec<_>>().join(", ");
+    let found = streams.iter().copied().find(|stream| stream.as_str() == text);
+    found.ok_or_else(|| format!("there is no such stream; the streams are: {}", names()))
 }
 
 /// Formats a summary for programs.

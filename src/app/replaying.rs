@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
 use crate::app::sources::connect_sources;
+use crate::app::{App, remark};
 use crate::db::Purpose;
 use crate::ingest::replay::{self, StreamReplay, Watcher};
 use crate::ingest::{Poller, Source};
@@ -154,7 +154,7 @@ impl Watcher for Bar {
         let tenth = done.saturating_mul(10).checked_div(total).unwrap_or(10);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != (about.clone(), tenth) {
-            eprintln!("{about} {done}/{total}");
+            remark(&format!("{about} {done}/{total}"));
             *said = (about, tenth);
         }
     }

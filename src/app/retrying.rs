@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use anyhow::bail;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::app::backfilling::check_range;
+use crate::app::sources::check_selection;
 use crate::db::Purpose;
 use crate::model::artifact::GIVEN_UP_STATES;
 use crate::model::stream::Stream;
@@ -48,12 +49,11 @@ pub async fn retry(
     user: &str,
     stop: CancellationToken,
 ) -> anyhow::Result<Vec<RetryLine>> {
+    check_selection(app, selection.source.as_deref(), selection.stream, &Stream::PER_SESSION)?;
+    check_range(selection.from, selection.to)?;
     let pool = app.pool_unless_stopped(Purpose::Poll, &stop).await?;
     app.migrate(&pool).await?;
     let slugs: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
-    if let Some(wanted) = selection.source.as_deref().filter(|wanted| !slugs.contains(wanted)) {
-        bail!("there is no source `{wanted}`; the configured sources are: {}", slugs.join(", "));
-    }
     let operator = Operator { requested_by: user.to_owned(), request_id: None };
     let states: Vec<&str> = selection.states.iter().map(String::as_str).collect();
     let states = if states.is_empty() { GIVEN_UP_STATES.to_vec() } else { states };

@@ -1,6 +1,6 @@
 //! Turns the configuration and the table of providers into sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
@@ -22,6 +22,7 @@ use crate::ingest::budget::SharedLedger;
 use crate::ingest::{PlannedStream, Source};
 use crate::model::person::PersonKey;
 use crate::model::source::SourceRegistration;
+use crate::model::stream::Stream;
 use crate::store::budget::{self, BudgetRegistration};
 use crate::store::source::{self, StoredAccount};
 
@@ -213,6 +214,35 @@ fn registration(source: &SourceConfig, entry: &ProviderEntry, person_key: &Perso
         content_retention_days: source.content_retention_days,
         search_language: source.search_language.clone(),
     }
+}
+
+/// Fails if `slug` is no configured source, or if none of the sources that it selects has `stream`, which is one of
+/// `kinds`; without a stream, if none has any of `kinds`.
+pub(super) fn check_selection(
+    app: &App,
+    slug: Option<&str>,
+    stream: Option<Stream>,
+    kinds: &[Stream],
+) -> anyhow::Result<()> {
+    let slugs: Vec<&str> = app.config.sources.iter().map(|source| source.slug.as_str()).collect();
+    if let Some(slug) = slug.filter(|slug| !slugs.contains(slug)) {
+        bail!("there is no source `{slug}`; the configured sources are: {}", slugs.join(", "));
+    }
+    let mut offered = BTreeSet::new();
+    for source in app.config.sources.iter().filter(|source| slug.is_none_or(|slug| source.slug.as_str() == slug)) {
+        offered.extend(Stream::LISTING);
+        let of_sessions = app.entry_of(source)?.capabilities.session_streams.iter().copied();
+        offered.extend(of_sessions.filter(|stream| source.session_streams.contains(stream)));
+    }
+    offered.retain(|stream| kinds.contains(stream));
+    if stream.map_or(!offered.is_empty(), |stream| offered.contains(&stream)) {
+        return Ok(());
+    }
+    let what = stream.map_or_else(|| "artifacts".to_owned(), |stream| format!("stream `{stream}`"));
+    let of = slug.map_or_else(|| "the configured sources have".to_owned(), |slug| format!("the source `{slug}` has"));
+    let names: Vec<&str> = offered.into_iter().map(Stream::as_str).collect();
+    let choice = if names.is_empty() { String::new() } else { format!("; choose from: {}", names.join(", ")) };
+    bail!("{of} no {what}{choice}")
 }
 
 /// Returns the error of a verb that polls, without a configured source.

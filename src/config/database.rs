@@ -36,6 +36,17 @@ pub struct DatabaseConfig {
     pub is_citus: bool,
 }
 
+impl DatabaseConfig {
+    /// Returns whether another configuration means the same, addresses with their passwords included.
+    pub fn equals(&self, other: &Self) -> bool {
+        let addresses = |config: &Self| {
+            [&config.url, &config.read_url].map(|url| url.as_ref().map(|url| url.expose_secret().to_owned()))
+        };
+        // in this form the addresses are redacted
+        addresses(self) == addresses(other) && format!("{self:?}") == format!("{other:?}")
+    }
+}
+
 /// Reads the section.
 pub(super) fn database(mut section: Section, input: &ConfigInput<'_>, faults: &mut Vec<ConfigFault>) -> DatabaseConfig {
     let url = section.text("url", faults).or_else(|| input.environment.get("DATABASE_URL").cloned());

@@ -23,6 +23,8 @@ pub struct ProviderDefaults {
     pub schedule: &'static str,
     /// Required settings: `account_id`, `app_id`.
     pub required_settings: &'static [&'static str],
+    /// Whether its sessions are chats.
+    pub has_chats: bool,
     /// Whether its webhooks can be received.
     pub has_hooks: bool,
 }
@@ -38,8 +40,17 @@ pub struct ConfigInput<'a> {
     pub providers: &'a [ProviderDefaults],
 }
 
-/// Puts the keys that the environment sets into the `table` of the file.
-pub(super) fn override_keys(table: &mut Table, environment: &BTreeMap<String, String>, faults: &mut Vec<ConfigFault>) {
+/// Puts the keys that the environment sets into the `table` of the file. Returns the variable of each key, and of each
+/// section that only a variable names.
+pub(super) fn override_keys(
+    table: &mut Table,
+    environment: &BTreeMap<String, String>,
+    faults: &mut Vec<ConfigFault>,
+) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([("database.url".to_owned(), "DATABASE_URL".to_owned())]);
+    if table.get("database").and_then(|section| section.get("url")).is_some() {
+        variables.clear();
+    }
     for (name, text) in environment {
         let Some(path) = name.strip_prefix("TRIBUTARY_") else { continue };
         // without `__` it names no key: TRIBUTARY_CONFIG, a secret, or a variable that a platform sets for a
@@ -48,17 +59,21 @@ pub(super) fn override_keys(table: &mut Table, environment: &BTreeMap<String, St
             continue;
         }
         let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
+        let mut note = |path: String| {
+            variables.insert(path, name.clone());
+        };
         let put = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["sources", slug, key] => source_of(table, slug).map(|source| (source, key.to_owned())),
-            ["sources", slug, section, key] => {
-                source_of(table, slug).and_then(|source| section_of(source, section)).map(|it| (it, key.to_owned()))
-            }
-            [section, key] => section_of(table, section).map(|section| (section, key.to_owned())),
+            ["sources", slug, key] => source_of(table, slug).map(|(at, source)| (at, source, key)),
+            ["sources", slug, section, key] => source_of(table, slug)
+                .and_then(|(at, source)| section_of(source, &at, section, &mut note))
+                .map(|(at, section)| (at, section, key)),
+            [section, key] => section_of(table, "", section, &mut note).map(|(at, section)| (at, section, key)),
             _ => None,
         };
         match put {
-            Some((section, key)) => {
-                section.insert(key, Value::String(text.clone()));
+            Some((at, section, key)) => {
+                note(format!("{at}.{key}"));
+                section.insert(key.to_owned(), Value::String(text.clone()));
             }
             None => faults.push(ConfigFault {
                 key: name.clone(),
@@ -68,17 +83,31 @@ pub(super) fn override_keys(table: &mut Table, environment: &BTreeMap<String, St
             }),
         }
     }
+    variables
 }
 
-fn section_of<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Table> {
-    table.entry(name).or_insert_with(|| Value::Table(Table::new())).as_table_mut()
+/// Returns a section of the table at `above`, and its path.
+fn section_of<'a>(
+    table: &'a mut Table,
+    above: &str,
+    name: &str,
+    note: &mut impl FnMut(String),
+) -> Option<(String, &'a mut Table)> {
+    let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+    let section = table.entry(name).or_insert_with(|| {
+        note(path.clone());
+        Value::Table(Table::new())
+    });
+    Some((path, section.as_table_mut()?))
 }
 
-fn source_of<'a>(table: &'a mut Table, slug: &str) -> Option<&'a mut Table> {
-    let sources = table.get_mut("sources")?.as_array_mut()?.iter_mut().filter_map(Value::as_table_mut);
-    let mut sources = sources.filter(|source| {
+/// Returns the table of a source, and its path.
+fn source_of<'a>(table: &'a mut Table, slug: &str) -> Option<(String, &'a mut Table)> {
+    let sources = table.get_mut("sources")?.as_array_mut()?.iter_mut().enumerate();
+    let mut sources = sources.filter_map(|(index, source)| Some((index, source.as_table_mut()?)));
+    let (index, source) = sources.find(|(_, source)| {
         let configured = source.get("slug").and_then(Value::as_str);
         configured.is_some_and(|configured| configured.replace('-', "_").eq_ignore_ascii_case(slug))
-    });
-    sources.next()
+    })?;
+    Some((format!("sources[{index}]"), source))
 }

@@ -235,5 +235,7 @@ fn decimal(value: &Value) -> Option<Decimal> {
 /// Returns the known key that differs least from `key`, if it differs little.
 pub(super) fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let scored = known.iter().map(|candidate| (strsim::levenshtein(key, candidate), *candidate));
-    scored.filter(|(distance, _)| *distance <= 3).min().map(|(_, candidate)| candidate)
+    // of a short key, each edit changes most of it
+    let most = 3.min(key.chars().count() / 2);
+    scored.filter(|(distance, _)| *distance <= most).min().map(|(_, candidate)| candidate)
 }

@@ -10,7 +10,7 @@ use super::input::{ConfigInput, ProviderDefaults};
 use super::reader::{ConfigFault, Section, nearest};
 use super::secret::{self, Secret};
 use super::webhook_key::webhook_key;
-use super::{schedule, search_language};
+use super::{schedule, search_language, source_settings};
 use crate::model::id::SourceSlug;
 use crate::model::public_key::PublicKey;
 use crate::model::stream::Stream;
@@ -147,11 +147,11 @@ fn read(
         .then(|| section.whole("requests_per_minute", 1..=100_000, i64::from(default_rate), faults));
     let quota_share_permille = section.permille("quota_share", 800, faults);
     let page_size = section.has("page_size").then(|| section.whole("page_size", 1..=1_000, 100, faults));
-    let account_id = setting(section, "account_id", provider, faults);
-    let app_id = setting(section, "app_id", provider, faults);
+    let account_id = source_settings::account_part(section, "account_id", provider, faults);
+    let app_id = source_settings::account_part(section, "app_id", provider, faults);
     let session_streams = session_streams(section, faults);
-    let human_steps = section.words("human_steps", faults).unwrap_or_default();
-    let dropped_fields = section.words("dropped_fields", faults).unwrap_or_default();
+    let human_steps = source_settings::human_steps(section, provider, faults);
+    let dropped_fields = source_settings::dropped_fields(section, faults);
     let content_retention_days = section
         .has("content_retention_days")
         .then(|| section.whole("content_retention_days", 1..=36_500, 365, faults))
@@ -259,20 +259,6 @@ fn history_from(section: &mut Section, faults: &mut Vec<ConfigFault>) -> DateTim
         section.fault(faults, "history_from", &problem, "write it like 2026-01-01T00:00:00Z");
         default
     })
-}
-
-fn setting(
-    section: &mut Section,
-    key: &'static str,
-    provider: Option<ProviderDefaults>,
-    faults: &mut Vec<ConfigFault>,
-) -> Option<String> {
-    let text = section.text(key, faults).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let is_required = provider.is_some_and(|provider| provider.required_settings.contains(&key));
-    if text.is_none() && is_required {
-        section.fault(faults, key, "it is missing", "this provider cannot be reached without it");
-    }
-    text
 }
 
 /// Reads the named streams and checks each; returns all streams where none is named.

@@ -89,13 +89,13 @@ impl PullErrorKind {
                 class: "transient",
                 action: Action::Retry,
                 may_be_local: true,
-                advice: "The provider or the network failed; the call is retried automatically. If this persists, look at the provider's status page.",
+                advice: "The provider or the network failed; polling retries the call. If this persists, look at the provider's status page.",
             },
             Self::OwnResources => Policy {
                 class: "own_resources",
                 action: Action::Retry,
                 may_be_local: true,
-                advice: "This machine ran out of sockets, ports or memory, and the provider was not called; the call is retried automatically. Raise the limit of open files (ulimit -n) or of memory, or stop other processes that use them.",
+                advice: "This machine ran out of sockets, ports or memory, and the provider was not called; polling retries the call. Raise the limit of open files (ulimit -n) or of memory, or stop other processes that use them.",
             },
             Self::Database => Policy {
                 class: "database",

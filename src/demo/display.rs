@@ -3,7 +3,7 @@
 //! Everything is read from the service's own API, over HTTP.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write, stdout};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -66,11 +66,11 @@ impl Display {
         })
     }
 
-    /// Prints until dropped.
+    /// Prints until dropped, or until the reader of the output has gone.
     pub(super) async fn show(&self) -> anyhow::Result<()> {
-        println!("  Page         {}/\n", self.api);
+        writeln!(stdout(), "  Page         {}/\n", self.api)?;
         let mut last_seen = self.first_load().await?;
-        self.print_questions();
+        self.print_questions()?;
         loop {
             tokio::time::sleep(TICK).await;
             let Ok(mut runs) = self.runs().await else { continue };
@@ -78,7 +78,7 @@ impl Display {
             runs.sort_by_key(|run| run.run_id);
             for run in runs {
                 last_seen = last_seen.max(run.run_id);
-                print_change(&run);
+                print_change(&run)?;
             }
         }
     }
@@ -107,15 +107,25 @@ impl Display {
                     let known = if run.inserted_count == 0 { ", all stored already" } else { "" };
                     bar.finish_with_message(format!("{verdict}{known}"));
                     if !is_terminal {
-                        println!("  {:<16} {verdict}: {} new sessions{known}", run.source, run.inserted_count);
+                        writeln!(
+                            stdout(),
+                            "  {:<16} {verdict}: {} new sessions{known}",
+                            run.source,
+                            run.inserted_count
+                        )?;
                     }
                 }
             }
             if bars.values().all(ProgressBar::is_finished) {
-                println!("\nLoaded in {:.1} s. Polling continues every 15 seconds.", started.elapsed().as_secs_f64());
-                println!(
+                writeln!(
+                    stdout(),
+                    "\nLoaded in {:.1} s. Polling continues every 15 seconds.",
+                    started.elapsed().as_secs_f64()
+                )?;
+                writeln!(
+                    stdout(),
                     "The artifacts of each meeting (participants, chat, transcript, quality) follow within minutes."
-                );
+                )?;
                 return Ok(runs.iter().map(|run| run.run_id).max().unwrap_or(0));
             }
             tokio::time::sleep(FIRST_LOAD_TICK).await;
@@ -129,38 +139,44 @@ impl Display {
         Ok(list.items.into_iter().filter(|run| run.started_at >= self.began).collect())
     }
 
-    fn print_questions(&self) {
+    fn print_questions(&self) -> io::Result<()> {
         let api = &self.api;
-        println!("\nTry in another terminal:\n");
-        println!(
+        writeln!(stdout(), "\nTry in another terminal:\n")?;
+        writeln!(
+            stdout(),
             "  curl -s '{api}/v1/metrics/query?metrics=sessions,minutes_consumed,resolution_rate&dimensions=provider&range=last_365_days&zone=UTC'"
-        );
-        println!("  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'");
-        println!(
+        )?;
+        writeln!(stdout(), "  curl -s '{api}/v1/resolution?range=last_7_days&zone=Europe/Berlin&granularity=day'")?;
+        writeln!(
+            stdout(),
             "  curl -s '{api}/v1/sessions?has_transcript=true'   then '{api}/v1/sessions/…/transcript' with an id, also /participants, /timeline"
-        );
-        println!(
+        )?;
+        writeln!(
+            stdout(),
             "  curl -s '{api}/v1/metrics/query?metrics=participants,participant_minutes,transcript_words,audio_mos_avg&dimensions=provider&range=last_7_days&zone=UTC'"
-        );
-        println!(
+        )?;
+        writeln!(
+            stdout(),
             "  curl -s '{api}/v1/metrics/query?metrics=talk_share&dimensions=speaker_id&range=last_7_days&zone=UTC'"
-        );
-        println!("  curl -s '{api}/v1/health/pollers'");
-        println!(
-            "  {} -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions group by 1'",
+        )?;
+        writeln!(stdout(), "  curl -s '{api}/v1/health/pollers'")?;
+        writeln!(
+            stdout(),
+            "  {} -c 'select provider, count(*), round(sum(minutes_consumed), 2) from analytics.sessions_counted group by 1'",
             self.psql
-        );
-        println!("\nChanges from now on:\n");
+        )?;
+        writeln!(stdout(), "\nChanges from now on:\n")
     }
 }
 
-fn print_change(run: &RunRow) {
+fn print_change(run: &RunRow) -> io::Result<()> {
     let at = run.finished_at.unwrap_or_default().format("%H:%M:%S");
     let verdict = run.verdict.as_deref().unwrap_or("running");
     let name = if run.stream == LISTING { run.source.clone() } else { format!("{}/{}", run.source, run.stream) };
     if verdict != "complete" {
-        println!("  {at} UTC  {name:<16} {verdict}: {}", run.reason.as_deref().unwrap_or("no reason given"));
+        writeln!(stdout(), "  {at} UTC  {name:<16} {verdict}: {}", run.reason.as_deref().unwrap_or("no reason given"))?;
     } else if run.inserted_count + run.updated_count > 0 {
-        println!("  {at} UTC  {name:<16} {} new, {} changed", run.inserted_count, run.updated_count);
+        writeln!(stdout(), "  {at} UTC  {name:<16} {} new, {} changed", run.inserted_count, run.updated_count)?;
     }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 //! user has.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,10 +23,10 @@ use crate::app::reloading::Reloads;
 use crate::app::serving::{self, Role};
 use crate::app::{self, App, stopping};
 use crate::clock::{Clock, Dice, SystemClock};
-use crate::db::{self, Engine, Purpose, Route};
+use crate::db::{self, DatabaseTrouble, Engine, Purpose, Route};
 use crate::demo::display::Display;
 use crate::demo::simulate::{API_KEY, Providers};
-use crate::embedded::{self, Build, FetchSettings, RandomPassword, Server, ServerSettings, TcpSettings};
+use crate::embedded::{self, Build, FetchSettings, PostgresError, RandomPassword, Server, ServerSettings, TcpSettings};
 use crate::store::source;
 
 /// Default address of the demo's API, if it is free.
@@ -54,7 +55,17 @@ pub struct DemoArgs {
 
 /// Runs the demo until Ctrl-C. Call it from `main`: the database server lives as long as this thread.
 pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
-    println!("Tributary demo: everything stays on this machine. Ctrl-C stops it.\n");
+    match run_while_read(args, environment) {
+        // the reader of the output, such as `| head`, has seen enough
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) => {
+            Ok(ExitCode::SUCCESS)
+        }
+        ended => ended,
+    }
+}
+
+fn run_while_read(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::Result<ExitCode> {
+    writeln!(stdout(), "Tributary demo: everything stays on this machine. Ctrl-C stops it.\n")?;
     let given = environment.get("DATABASE_URL").map(|url| url.trim()).filter(|url| !url.is_empty());
     let mut home = match given {
         Some(url) => Home::Given {
@@ -65,29 +76,37 @@ pub fn run(args: &DemoArgs, environment: &BTreeMap<String, String>) -> anyhow::R
             data_dir: args.data.clone(),
             bin_dir: args.pg_bin.clone(),
             search_path: embedded::search_path(environment),
-            fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| println!("  {line}"))),
+            fetch: Some(FetchSettings::new(Build::pinned(), environment, |line| {
+                // the next line of the demo finds out that nothing reads them
+                let _ = writeln!(stdout(), "  {line}");
+            })),
             tcp: Some(TcpSettings { port: args.pg_port, password: RandomPassword::draw(&mut rand::rng()) }),
             durable: false,
         })?)),
     };
     match &home {
         Home::Private(server) => {
-            println!(
+            writeln!(
+                stdout(),
                 "  Postgres     private server, process {}, data in {}",
                 server.pid(),
                 server.data_dir().display()
-            );
+            )?;
         }
-        Home::Given { .. } => println!("  Postgres     the database in DATABASE_URL"),
+        Home::Given { .. } => writeln!(stdout(), "  Postgres     the database in DATABASE_URL")?,
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let driven = runtime.block_on(drive(args, &mut home));
     drop(runtime);
     // The private server ends here, after its clients.
     let folder = home.folder().to_owned();
+    let is_private = matches!(home, Home::Private(_));
     drop(home);
-    driven?;
-    println!("\nStopped. The data stays ({}); the next start continues from there.", folder.display());
+    driven.map_err(|error| match DatabaseTrouble::of(error.as_ref()) {
+        Some(DatabaseTrouble::DiskFull) if is_private => PostgresError::DiskFull(folder.clone()).into(),
+        _ => error,
+    })?;
+    writeln!(stdout(), "\nStopped. The data stays ({}); the next start continues from there.", folder.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,12 +152,13 @@ impl Home {
     }
 
     /// Prints the connection URL for analysts' tools. The password goes to the terminal only, never to a log.
-    fn print_analyst_url(&self) {
+    fn print_analyst_url(&self) -> io::Result<()> {
         if let Self::Private(server) = self
             && let Some(url) = server.analyst_url()
         {
-            println!("  {:<12} {}   read-only, schema analytics", "BI tools", url.expose_secret());
+            writeln!(stdout(), "  {:<12} {}   read-only, schema analytics", "BI tools", url.expose_secret())?;
         }
+        Ok(())
     }
 
     /// Returns the shell command with which an analyst connects.
@@ -154,17 +174,17 @@ impl Home {
 
 async fn drive(args: &DemoArgs, home: &mut Home) -> anyhow::Result<()> {
     let options = home.prepare().await?;
-    home.print_analyst_url();
+    home.print_analyst_url()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let made_at = world_made_at(home.folder(), clock.now())?;
     let shape = Shape { hours_ahead: HOURS_AHEAD, ..Shape::default() };
     let world = World::generate(&shape, SEED, made_at);
     let providers = Providers::start(&world, &clock, [0; 4]).await?;
     for (name, address) in providers.addresses() {
-        println!("  {name:<12} simulated at http://{address}");
+        writeln!(stdout(), "  {name:<12} simulated at http://{address}")?;
     }
     if let Some(address) = providers.files_address() {
-        println!("  {:<12} at http://{address}", "  its files");
+        writeln!(stdout(), "  {:<12} at http://{address}", "  its files")?;
     }
     let listen = args.listen.unwrap_or_else(free_default);
     let toml = providers.toml(listen, "*/15 * * * * *");
@@ -185,7 +205,10 @@ async fn drive(args: &DemoArgs, home: &mut Home) -> anyhow::Result<()> {
         let display = Display::new(address, psql, &world, began)?;
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            shown = display.show() => shown,
+            shown = display.show() => {
+                stop.cancel();
+                shown
+            }
         }
     };
     let private = match home {

@@ -14,7 +14,7 @@ use tributary_simulator::quirks::Quirks;
 use tributary_simulator::world::{Shape, Volume, World};
 use tributary_simulator::{Now, Platform, Simulator, SimulatorSettings};
 
-use crate::app::stopping;
+use crate::app::{say, stopping};
 use crate::clock::{Clock, SettableClock, SystemClock};
 
 /// The key that the simulated providers accept. It is not a secret.
@@ -136,15 +136,15 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
     let ports = [0, 1, 2, 3].map(|number| if args.port == 0 { 0 } else { args.port + number });
     let providers = Providers::start(&world, &clock, ports).await?;
     for (name, address) in providers.addresses() {
-        println!("{name:<12} http://{address}   its own totals: curl -s http://{address}/truth");
+        say(&format!("{name:<12} http://{address}   its own totals: curl -s http://{address}/truth\n"))?;
     }
     if let Some(address) = providers.files_address() {
-        println!(
-            "{:<12} http://{address}   files of meetings, through the links that RealtimeKit returns; no key",
+        say(&format!(
+            "{:<12} http://{address}   files of meetings, through the links that RealtimeKit returns; no key\n",
             "its files"
-        );
+        ))?;
     }
-    println!("the key of all three is {API_KEY}");
+    say(&format!("the key of all three is {API_KEY}\n"))?;
     if let Some(path) = &args.write_config {
         let mut key_path = path.clone().into_os_string();
         key_path.push(".key");
@@ -154,7 +154,7 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         let toml = toml.replace("api_key_env = \"SIMULATED_KEY\"", &by_file);
         std::fs::write(path, toml).with_context(|| format!("{} cannot be written", path.display()))?;
         write_private(&key_path, API_KEY).with_context(|| format!("{} cannot be written", key_path.display()))?;
-        println!("configuration written to {}", path.display());
+        say(&format!("configuration written to {}\n", path.display()))?;
     }
     stopping::on_signal_or_hangup()?.cancelled().await;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! Reasons why a private server could not be started.
 //!
-//! Each message names the operand and the way out. This module holds no logic.
+//! Each message names the operand and, where one is known, the way out. This module holds no other logic.
 
 use std::path::{Path, PathBuf};
 
@@ -76,14 +76,14 @@ pub enum PostgresError {
     #[error("{} exists and is not a private folder of the account that runs PostgreSQL", .0.display())]
     ForeignSocketDir(PathBuf),
     /// An operation on a file or a process failed.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {cause}{}", .path.display(), remedy(action))]
     Io {
         /// The operation.
         action: &'static str,
         /// The file or program.
         path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
+        /// The cause. It is not a `source`, which would be printed a second time.
+        cause: std::io::Error,
     },
     /// `initdb` failed.
     #[error("`initdb` could not create a cluster: {0}")]
@@ -91,7 +91,7 @@ pub enum PostgresError {
     /// A server that an earlier run left behind does not stop.
     #[error("the server of an earlier run (process {0}) does not stop")]
     Survivor(u32),
-    /// The server ended because its disk is full.
+    /// The server cannot go on because its disk is full.
     #[error("PostgreSQL ended because the disk of {} is full: free some space, and start again; what is stored stays", .0.display())]
     DiskFull(PathBuf),
     /// The server ended before it was ready, or again and again.
@@ -114,12 +114,23 @@ pub enum PostgresError {
     },
     /// The database could not be created.
     #[error("cannot create the database `tributary`: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(String),
+}
+
+/// Returns the way out of an operation that failed.
+fn remedy(action: &str) -> &'static str {
+    match action {
+        "create" => "; name another folder with --data",
+        "hand over" => {
+            "; PostgreSQL does not run as root: start as another user, or set DATABASE_URL to a database you have"
+        }
+        _ => "",
+    }
 }
 
 impl PostgresError {
     /// Returns a closure for `map_err` that builds an I/O error with its operand.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_owned(), source }
+        move |cause| Self::Io { action, path: path.to_owned(), cause }
     }
 }

@@ -142,6 +142,10 @@ impl Server {
     /// Creates the service's database, and the role `analyst`, which may log in and has no rights yet, if they are
     /// missing.
     pub async fn create_database(&self) -> Result<(), PostgresError> {
+        self.create_missing().await.map_err(|error| self.explain(&error))
+    }
+
+    async fn create_missing(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect_options().database("postgres").connect().await?;
         for (exists, create) in [
             ("select exists (select from pg_roles where rolname = 'analyst')", "create role analyst login"),
@@ -158,6 +162,20 @@ impl Server {
     /// Grants the role `analyst` the rights of an analyst, and nothing else. Call it after the migrations: one of
     /// them creates the role that is granted.
     pub async fn let_analyst_read(&self) -> Result<(), PostgresError> {
+        self.grant_to_analyst().await.map_err(|error| self.explain(&error))
+    }
+
+    /// Returns why a statement failed: the disk is full, or what the database says.
+    fn explain(&self, error: &sqlx::Error) -> PostgresError {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // a full disk also keeps the server's log from saying so
+        if code.as_deref() == Some("53100") || self.folder.says_lately("No space left on device") {
+            return PostgresError::DiskFull(self.folder.root.clone());
+        }
+        PostgresError::Database(error.to_string())
+    }
+
+    async fn grant_to_analyst(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect_options().connect().await?;
         sqlx::raw_sql(
             "grant tributary_analyst to analyst;

@@ -62,10 +62,30 @@ impl Scope {
         }
     }
 
+    /// Returns the names of those of `scopes` whose every request concerns all sources: no key with one of them can be
+    /// limited to some.
+    pub fn unlimitable(scopes: &[Self]) -> Option<String> {
+        let found =
+            scopes.iter().filter(|scope| matches!(scope, Self::CostsWrite | Self::PeopleManage | Self::KeysManage));
+        let names: Vec<&str> = found.map(|scope| scope.as_str()).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
     /// Returns the scope with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == name)
     }
+}
+
+/// Longest label and owner of a key, characters.
+pub const MAX_NAME_CHARS: usize = 100;
+
+/// Returns a label or an owner without the space around it; `None`: it is empty or too long, or it could forge a line
+/// of a list, a journal or a log.
+pub fn name_of_key(text: &str) -> Option<&str> {
+    let name = text.trim();
+    let is_usable = (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    is_usable.then_some(name)
 }
 
 /// Characters of an id.

@@ -124,7 +124,7 @@ fn f81_all_faults_are_reported_at_once() {
         "sources[2].schedule: `0 99 * * * *` is not a schedule",
         "sources[2].history_from: `yesterday` is not an instant",
         "sources[2].language: there is no text-search configuration `englisch` — did you mean `english`?",
-        "servr: there is no such key — did you mean `server`?",
+        "servr (TRIBUTARY_SERVR__LISTEN): there is no such key — did you mean `server`?",
     ] {
         assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");
     }
@@ -325,4 +325,51 @@ fn the_address_of_a_read_replica_comes_from_file_environment_or_a_secret_and_is_
         assert!(text.contains(expected), "{toml}: {text}");
     }
     std::fs::remove_file(&file).expect("cleaned up");
+}
+
+#[test]
+fn a_fault_of_the_environment_names_its_variable() {
+    let text = faults(
+        SOURCE,
+        &[
+            ("KEY", "k"),
+            ("DATABASE_URL", "mysql://x"),
+            ("TRIBUTARY_SERVER__LISTEN", "127.0.0.1:99999"),
+            ("TRIBUTARY_FOO__BAR", "1"),
+            ("TRIBUTARY_SOURCES__KONVO_EU__ACTIONS__ENABLED", "perhaps"),
+            ("TRIBUTARY_HTTP__READ_TIMEOUT_MS", "0"),
+        ],
+    );
+    for expected in [
+        "database.url (DATABASE_URL): it is not a Postgres address",
+        "server.listen (TRIBUTARY_SERVER__LISTEN): `127.0.0.1:99999` is not usable",
+        "foo (TRIBUTARY_FOO__BAR): there is no such key — remove it; the known keys are: ",
+        "sources[0].actions.enabled (TRIBUTARY_SOURCES__KONVO_EU__ACTIONS__ENABLED): `\"perhaps\"` is not usable",
+        "http.read_timeout_ms (TRIBUTARY_HTTP__READ_TIMEOUT_MS): ",
+    ] {
+        assert!(text.contains(expected), "`{expected}` is missing in:\n{text}");
+    }
+    let text = faults("[database]\nurl = \"mysql://x\"\n", &[("DATABASE_URL", "postgres://x")]);
+    assert!(text.contains("database.url: it is not a Postgres address"), "the file counts: {text}");
+}
+
+#[test]
+fn a_setting_without_an_effect_is_refused() {
+    let source = |provider: &str, settings: &str| {
+        let head = "[[sources]]\nslug = \"a\"\napi_key_env = \"KEY\"";
+        faults(&format!("{head}\nprovider = \"{provider}\"\n{settings}\n"), &[("KEY", "k")])
+    };
+    for (provider, settings, expected) in [
+        ("konvo", "account_id = \"acc\"", "sources[0].account_id: it has no effect with the provider `konvo`"),
+        ("konpro", "app_id = \"app\"", "sources[0].app_id: it has no effect with the provider `konpro` — remove it"),
+        ("konpro", "human_steps = [\"HUMAN\"]", "sources[0].human_steps: it has no effect with the provider `konpro`"),
+        (
+            "konvo",
+            "dropped_fields = [\"/id\", \"duration\"]",
+            "sources[0].dropped_fields: `duration` is not a JSON pointer — write it like \"/duration\"",
+        ),
+    ] {
+        let text = source(provider, settings);
+        assert!(text.contains(expected) && text.contains("has 1 fault\n"), "{text}");
+    }
 }

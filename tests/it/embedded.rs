@@ -239,3 +239,14 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn a_folder_that_cannot_be_made_is_said_once_with_the_way_out() {
+    let stage = Stage::new("no-folder");
+    let nowhere = PathBuf::from("/proc/no-such-process/data");
+    let settings = ServerSettings { data_dir: nowhere, ..stage.settings(Vec::new(), |_| {}) };
+    let error = anyhow::Error::from(Server::start(&settings).expect_err("nothing can be made there"));
+    let text = format!("{error:#}");
+    assert_eq!(text.matches("(os error ").count(), 1, "{text}");
+    assert!(text.starts_with("cannot create ") && text.ends_with("; name another folder with --data"), "{text}");
+}

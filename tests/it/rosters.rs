@@ -144,7 +144,7 @@ fn every_fault_that_health_shows_names_tests_that_exist() {
     let (text, tests) = (read("docs/operations.md"), tests());
     // a macro turns the rows of its table into tests
     let in_macro = read("tests/it/api/health_faults.rs");
-    let section = text.split("### Faults, and what health says").nth(1).and_then(|rest| rest.split("## ").next());
+    let section = text.split("### Faults and health states").nth(1).and_then(|rest| rest.split("## ").next());
     let table = section.expect("the section").lines().filter(|line| line.starts_with("| ")).skip(1);
     let mut faults = BTreeSet::new();
     for row in table {

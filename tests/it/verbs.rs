@@ -7,6 +7,7 @@ pub(crate) mod erase;
 mod full_disk;
 mod keys;
 mod manual;
+mod missing;
 mod poll;
 mod prune;
 mod reconcile;

@@ -19,7 +19,7 @@ use crate::api::problem::{AccessProblem, ActionProblem, ApiError, Fault};
 use crate::api::problem_responses::ControlProblems;
 use crate::api::state::{ApiState, ForCaller};
 use crate::clock::secret_bytes;
-use crate::model::api_key::{KeyText, Scope};
+use crate::model::api_key::{KeyText, MAX_NAME_CHARS, Scope, name_of_key};
 use crate::model::request_body::{Given, RequestBody, request_body};
 use crate::model::time;
 use crate::store::api_key::{self, KeyError, NewKey};
@@ -30,8 +30,6 @@ const DEFAULT_LIFE: TimeDelta = TimeDelta::days(365);
 const DEFAULT_OVERLAP_HOURS: i64 = 24;
 /// Longest overlap, hours.
 const MAX_OVERLAP_HOURS: i64 = 30 * 24;
-/// Longest label and owner, characters.
-const MAX_CHARS: usize = 100;
 
 request_body! {
     /// A key to be made.
@@ -80,7 +78,7 @@ pub(crate) struct KeyRevoked {
 /// Create a key
 ///
 /// Makes a key of the API. The answer holds the key, once. `sources` limits it: it then sees only these sources, in
-/// values, totals, lists, freshness and health. `keys:manage` cannot be limited.
+/// values, totals, lists, freshness and health. `costs:write`, `people:manage` and `keys:manage` cannot be limited.
 #[utoipa::path(
     post, path = "/v1/keys", tag = "keys",
     request_body(content = NewKeyBody, example = json!({
@@ -212,8 +210,9 @@ fn read(body: &Value, now: DateTime<Utc>) -> Result<NewKey, Vec<Fault>> {
         }
     }
     let sources = body.sources.not_null().is_some().then(|| texts(&body.sources, &mut faults)).flatten();
-    if sources.is_some() && scopes.contains(&Scope::KeysManage) {
-        faults.note("sources", "conflicting_fields", "`keys:manage` concerns all sources: omit `sources`.");
+    if let Some(names) = Scope::unlimitable(&scopes).filter(|_| sources.is_some()) {
+        let detail = format!("A key limited to sources cannot have {names}: omit `sources`, or these scopes.");
+        faults.note("sources", "conflicting_fields", detail);
     }
     let expires_at = match &body.expires_at.value {
         None => Some(now + DEFAULT_LIFE),
@@ -231,16 +230,12 @@ fn read(body: &Value, now: DateTime<Utc>) -> Result<NewKey, Vec<Fault>> {
 }
 
 fn text(given: &Given, faults: &mut Faults) -> String {
-    let text = given.not_null().and_then(Value::as_str).map(str::trim).unwrap_or_default();
-    // the name goes into journals and logs
-    if text.is_empty() || text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
-        faults.note(
-            given.name,
-            "invalid_text",
-            format!("`{}` must be a text of 1 to {MAX_CHARS} characters.", given.name),
-        );
+    let text = given.not_null().and_then(Value::as_str).and_then(name_of_key);
+    if text.is_none() {
+        let detail = format!("`{}` must be a text of 1 to {MAX_NAME_CHARS} characters.", given.name);
+        faults.note(given.name, "invalid_text", detail);
     }
-    text.to_owned()
+    text.unwrap_or_default().to_owned()
 }
 
 /// Reads a list of texts with at least one.

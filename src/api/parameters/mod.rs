@@ -18,6 +18,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
+use utoipa::openapi::Required;
 use utoipa::openapi::path::ParameterIn;
 
 use crate::api::description::types::takes_several;
@@ -62,11 +63,15 @@ impl<T: IntoParams + DeserializeOwned> Asked<T> {
             faults.note("query", "unreadable", "The query string cannot be read.");
             return Err(faults.into_error());
         };
-        let names: Vec<String> = T::into_params(|| Some(ParameterIn::Query)).into_iter().map(|p| p.name).collect();
+        let known = T::into_params(|| Some(ParameterIn::Query));
+        let is_required = |name: &str| known.iter().any(|known| known.name == name && known.required == Required::True);
+        let names: Vec<String> = known.iter().map(|known| known.name.clone()).collect();
         let mut given = BTreeMap::new();
         for (name, value) in pairs {
             if !names.contains(&name) {
                 faults.note_unknown(&name, UNKNOWN_PARAMETER, &name, names.iter().map(String::as_str));
+            } else if value.trim_matches([',', ' ']).is_empty() && is_required(&name) {
+                // its reader says that it is missing
             } else if value.trim_matches([',', ' ']).is_empty() || value.contains('\0') {
                 faults.note(&name, "empty_value", format!("`{name}` has no usable value; omit it instead."));
             } else if let Some(before) = given.insert(name.clone(), value.clone()) {

@@ -18,12 +18,12 @@ use crate::query::range::{NAMES, TimeRange};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TimeParameters {
-    /// A named range: `today`, `yesterday`, `last_N_days` (N local days, including today), `last_N_hours` (N clock
-    /// hours, including the current one), `this_week`, `this_month`, `this_quarter`, `this_year`, `previous_week`,
-    /// `previous_month`, `previous_quarter`, `previous_year`. Not together with `from` and `to`.
+    /// A named range: `today`, `yesterday`, `last_N_days` (N local days, including today; N up to 36500),
+    /// `last_N_hours` (N clock hours, including the current one), `this_week`, `this_month`, `this_quarter`,
+    /// `this_year`, `previous_week`, `previous_month`, `previous_quarter`, `previous_year`. Not with `from` and `to`.
     #[param(example = "last_28_days")]
     range: Option<String>,
-    /// First instant: a date (its first instant in `zone`) or RFC 3339.
+    /// First instant: a date (its first instant in `zone`) or RFC 3339. Default: the year 2000.
     #[param(example = "2026-11-18")]
     from: Option<String>,
     /// End of the range, exclusive: a date (its first instant in `zone`, so that day is left out) or
@@ -124,11 +124,15 @@ fn zone(said: &Said, faults: &mut Faults) -> Option<Tz> {
 }
 
 fn named(said: &Said, now: DateTime<Utc>, zone: Tz, faults: &mut Faults) -> Option<TimeRange> {
-    let range = TimeRange::named(&said.text, now, zone).filter(|range| sane(range.from).is_some());
-    if range.is_none() {
-        faults.note_unknown(&said.at, "unknown_range", &said.text, NAMES);
+    let range = TimeRange::named(&said.text, now, zone);
+    match range {
+        None => faults.note_unknown(&said.at, "unknown_range", &said.text, NAMES),
+        Some(range) if sane(range.from).is_none() => {
+            faults.note(&said.at, "time_out_of_range", format!("`{}` begins before the year 2000.", said.text));
+        }
+        Some(_) => return range,
     }
-    range
+    None
 }
 
 /// Returns the range between two ends. The default end is the end of today, the default start the earliest time

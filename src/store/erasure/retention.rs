@@ -27,6 +27,21 @@ struct Limited {
 type After = (DateTime<Utc>, i64);
 
 impl People {
+    /// Stores the limits of the sources with these slugs; `None`: the content stays. Other sources keep theirs.
+    pub async fn set_limits(&self, slugs: &[String], days: &[Option<i32>]) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update core.sources s set content_retention_days = configured.days
+               from unnest($1::text[], $2::integer[]) as configured (slug, days)
+              where s.source_slug = configured.slug and s.content_retention_days is distinct from configured.days",
+            slugs,
+            days as &[Option<i32>],
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(StoreError::doing("storing how long content stays"))?;
+        Ok(())
+    }
+
     /// Erases the content of sessions that ended too long ago. Returns their number.
     pub async fn expire(&self, now: DateTime<Utc>, is_stopped: impl Fn() -> bool) -> Result<u64, StoreError> {
         let limited = sqlx::query_as!(

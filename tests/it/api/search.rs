@@ -202,7 +202,9 @@ async fn a_text_that_cannot_be_searched_is_refused_and_none_is_code() {
         ("q=-refund", "invalid_search"),
         ("q=%22%21%22", "invalid_search"),
         ("q=ref%00und", "empty_value"),
-        ("q=%20", "empty_value"),
+        ("q=%20", "missing_parameter"),
+        ("q=refund&kind=", "empty_value"),
+        ("q=refund&range=last_9999_days", "time_out_of_range"),
         ("q=the&source=konvo-eu&kind=message", "no_searched_word"),
         ("q=refund&kind=body", "unknown_value"),
         ("q=refund&q=order", "repeated_parameter"),
@@ -212,6 +214,8 @@ async fn a_text_that_cannot_be_searched_is_refused_and_none_is_code() {
         let problem = api.problem(&format!("/v1/search?{query}"), 422).await;
         assert_eq!(problem["errors"][0]["code"], code, "{query}: {problem:#}");
     }
+    let empty = api.problem("/v1/search?q=", 422).await;
+    assert_eq!(empty["errors"].as_array().map(Vec::len), Some(1), "one fault, and no other way out: {empty:#}");
     let long = api.problem(&format!("/v1/search?q={}", "a".repeat(201)), 422).await;
     assert_eq!(long["errors"][0]["code"], "invalid_search");
     // what means something to Postgres is text here

@@ -93,6 +93,7 @@ async fn f67_a_check_names_the_clocks_that_differ_and_those_that_are_unknown() {
     let (clock, _) = check(Arc::new(SystemClock)).await;
     assert!(clock.is_well, "{clock:?}");
     assert!(clock.finding.contains("differ by 0.") || clock.finding.contains("differ by -0."), "{clock:?}");
+    assert!(!clock.finding.contains("-0.0"), "no difference has no sign: {clock:?}");
 }
 
 #[tokio::test]
@@ -139,7 +140,10 @@ async fn a_check_finds_keys_that_all_can_read_and_more_connections_than_the_serv
     }
     assert_eq!(finding("", "connections").await, None);
     let found = finding("[database]\nmax_connections = 200\n", "connections").await.expect("a fault");
-    assert!(found.contains("use up to 403 each") && found.contains("lower database.max_connections"), "{found}");
+    assert!(
+        found.contains("1 instance uses up to 403,") && found.contains("lower database.max_connections"),
+        "{found}"
+    );
     std::fs::remove_file(&key).expect("cleaned up");
     // instances of another database of the server need connections too
     let other = TestDatabase::new().await;
@@ -161,6 +165,8 @@ async fn a_check_finds_keys_that_all_can_read_and_more_connections_than_the_serv
         (counted, expected) = (others().await, world.number(count).await.to_string());
     }
     assert_eq!(counted, (Some("1".to_owned()), Some(expected)));
+    let lines = checking::check(&world.app(), |_| ()).await.expect("it looks");
+    assert!(lines.iter().any(|line| line.finding.starts_with("1 instance uses up to ")), "{lines:?}");
     let alive = "insert into ingest.instances (instance_id, role, version, commit_hash, started_at, last_seen_at)
                  select 'host:' || n, 'all', '', '', now(), now() from generate_series(1, 2) n";
     sqlx::raw_sql(alive).execute(&world.db.pool).await.expect("two instances");
@@ -263,7 +269,7 @@ async fn a_check_compares_closed_hours_with_their_sessions() {
         let line = lines.into_iter().find(|line| line.subject == "closed hours").expect("a line");
         (line.is_well, line.finding)
     };
-    assert_eq!(line().await, (true, "none is closed yet: questions read each session".to_owned()));
+    assert_eq!(line().await, (true, "no hour is summed yet: queries read sessions".to_owned()));
     close(&world.db.pool).await.expect("closed");
     assert_eq!(line().await, (true, "they equal their sessions".to_owned()));
     let miscounted = "update ingest.closed_hours set session_count = session_count + 1

@@ -63,6 +63,18 @@ async fn a_key_made_by_the_command_line_opens_its_scopes_until_it_is_revoked() {
         &["keys", "create", "--label", "a", "--owner", "b", "--scopes", "metrics:read", "--sources", "nowhere"],
     );
     assert!(!is_well && refusal.contains("there is no source `nowhere`"), "{refusal}");
+    // a list has one line for each key
+    let long = "a".repeat(101);
+    for label in ["dash\n0f3c5a7b9d11  active  admin", long.as_str(), " "] {
+        let forged = ["keys", "create", "--label", label, "--owner", "b", "--scopes", "metrics:read"];
+        let (is_well, _, refusal) = run(&stage, &forged);
+        assert!(!is_well && refusal.contains("write 1 to 100 characters, on one line"), "{refusal}");
+    }
+    let of_all = "metrics:read,people:manage,costs:write";
+    let (is_well, _, refusal) =
+        run(&stage, &["keys", "create", "--label", "a", "--owner", "b", "--scopes", of_all, "--sources", "konvo"]);
+    let expected = "a key limited to sources cannot have costs:write, people:manage: omit --sources";
+    assert!(!is_well && refusal.contains(expected), "{refusal}");
     let key = create(&stage, "metrics:read,sessions:read");
     let mut service = stage.start(&["serve", "--role", "api"], "");
     let (http, base) = (client_of(&folder), format!("https://localhost:{port}"));

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tributary::app::polling::{self, Selection};
+use tributary::app::reconciling::{self, ReconcileArgs};
+use tributary::app::retrying::{self, RetrySelection};
+use tributary::model::stream::Stream;
 use tributary_simulator::Platform;
 use tributary_simulator::faults::{Effect, Fault};
 use tributary_simulator::fixed_feed::FixedRecord;
@@ -158,4 +161,32 @@ async fn f16_p10_a_body_over_the_cap_is_refused() {
     let line = world.poll_one().await;
     assert_eq!(line.result, "failed");
     assert!(line.detail.unwrap_or_default().starts_with("too_large"));
+}
+
+#[tokio::test]
+async fn a_selection_that_selects_nothing_is_refused_with_the_choices() {
+    let mut world = World::new().await.with_depth();
+    for platform in [Platform::Konpro, Platform::Realtimekit] {
+        world.poll_elsewhere(platform.as_str(), "http://127.0.0.1:9");
+    }
+    let app = world.app();
+    let konpro = || Some("konpro".to_owned());
+    let chat = Selection { source: konpro(), stream: Some(Stream::Chat), ..Selection::default() };
+    let refusal = polling::poll(&app, &chat, CancellationToken::new()).await.expect_err("it has none");
+    assert_eq!(refusal.to_string(), "the source `konpro` has no stream `chat`; choose from: sessions");
+    let retry = async |selection: RetrySelection| {
+        let retried = retrying::retry(&app, &selection, "ada", CancellationToken::new()).await;
+        retried.expect_err("it is refused").to_string()
+    };
+    let all = RetrySelection::default;
+    assert_eq!(retry(RetrySelection { source: konpro(), ..all() }).await, "the source `konpro` has no artifacts");
+    assert_eq!(
+        retry(RetrySelection { source: Some("konvo".to_owned()), ..all() }).await,
+        "there is no source `konvo`; the configured sources are: konpro, realtimekit"
+    );
+    let empty = retry(RetrySelection { from: Some(noon()), to: Some(noon()), ..all() }).await;
+    assert!(empty.starts_with("--to: 2026-03-10 12:00:00 UTC is not after --from"), "{empty}");
+    let future = ReconcileArgs { from: Some(noon() + TimeDelta::minutes(1)), ..ReconcileArgs::default() };
+    let refusal = reconciling::reconcile(&app, &future, "ada", CancellationToken::new()).await.expect_err("refused");
+    assert!(refusal.to_string().starts_with("--from: 2026-03-10 12:01:00 UTC is in the future"), "{refusal}");
 }

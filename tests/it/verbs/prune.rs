@@ -16,8 +16,12 @@ use crate::harness::{World, noon, plain_feed};
 impl World {
     /// Runs `tributary prune`, with these settings of `[database]`.
     pub(crate) async fn prune(&self, settings: &str) -> Pruned {
-        let toml = format!("[database]\n{settings}\n{}", self.toml());
-        let config = tributary::app::parse_config(&toml, &self.environment()).expect("the configuration is right");
+        self.prune_by(&format!("[database]\n{settings}\n{}", self.toml())).await
+    }
+
+    /// Runs `tributary prune` with this configuration.
+    async fn prune_by(&self, toml: &str) -> Pruned {
+        let config = tributary::app::parse_config(toml, &self.environment()).expect("the configuration is right");
         let app = tributary::app::App { config, ..self.app() };
         pruning::prune_once(&app, CancellationToken::new()).await.expect("it runs")
     }
@@ -144,4 +148,23 @@ async fn reconciliations_that_found_nothing_go_and_the_last_of_each_window_stays
                       (select from ingest.reconciliations n where n.window_from = r.window_from
                           and n.window_to = r.window_to and n.reconciliation_id > r.reconciliation_id)";
     assert_eq!(world.number(repeated).await, 0);
+}
+
+#[tokio::test]
+async fn content_goes_by_the_configuration_that_is_read_and_not_by_the_stored_one() {
+    let (world, _simulator) = three_days().await;
+    world.clock.set(noon() + TimeDelta::days(10));
+    // another service has a limit that this configuration took out
+    sqlx::query("update core.sources set content_retention_days = 1").execute(&world.db.pool).await.expect("stored");
+    assert_eq!(world.prune("").await.erased_sessions, 0);
+    let bodies = "select count(*) from core.messages where body is not null";
+    assert_eq!(world.number(bodies).await, 4);
+    // and the reverse: the chats are ten days old
+    let limited = |days: u32| world.toml().replacen("slug =", &format!("content_retention_days = {days}\nslug ="), 1);
+    assert_eq!(world.prune_by(&limited(11)).await.erased_sessions, 0);
+    assert_eq!(world.prune_by(&limited(5)).await.erased_sessions, 2);
+    assert_eq!(world.number(bodies).await, 0);
+    // a source that is not configured keeps its limit
+    world.prune_by("").await;
+    assert_eq!(world.number("select content_retention_days::bigint from core.sources").await, 5);
 }

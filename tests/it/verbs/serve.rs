@@ -133,6 +133,38 @@ async fn f81_sighup_adds_changes_and_removes_sources_and_a_faulty_file_changes_n
 }
 
 #[tokio::test]
+async fn a_reload_names_alerts_and_what_waits_for_the_next_start() {
+    let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
+    let stage = providers.stage(ONCE_A_YEAR, 10).await;
+    let plain = stage.world.toml();
+    stage.configure(&plain);
+    let mut poller = stage.poller("");
+    stage.until(1, COMPLETE).await;
+    // another address of the database waits for the next start, and is named as often as the file is read
+    let secret = stage.folder().join("alert-key");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
+    let alert = format!(
+        "[[alerts]]\nname = \"quiet\"\nquery = \"metrics=sessions\"\nbelow = 1\n\
+         url = \"https://example.com/a\"\nsecret_file = \"{}\"\n",
+        secret.display()
+    );
+    let elsewhere = format!("[database]\nurl = \"postgres://ada:hidden@127.0.0.1:9/x\"\n{plain}");
+    let waiting = "; [database] differ and take effect at the next start";
+    for (number, toml, outcome) in [
+        (1, elsewhere.clone() + &alert, format!("applied: 1 unchanged; added alert quiet{waiting}")),
+        (2, elsewhere.clone(), format!("applied: 1 unchanged; removed alert quiet{waiting}")),
+        (3, plain, "applied: 1 unchanged".to_owned()),
+    ] {
+        stage.configure(&toml);
+        poller.signal(Signal::HUP);
+        stage.until(number, RELOADS).await;
+        assert_eq!(outcomes(&stage).await.pop(), Some(outcome));
+    }
+    assert!(!poller.log().contains("hidden"), "an address is not printed");
+    assert!(poller.end().await.success(), "{}", poller.log());
+}
+
+#[tokio::test]
 async fn f83_sigterm_ends_a_poller_that_waits_for_an_hour() {
     let providers = Providers::start(&[Platform::Konvo], 20, 0).await;
     let stage = providers.stage(EVERY_SECOND, 5).await;

@@ -60,7 +60,6 @@ pub(crate) struct ShapeParameters {
     #[param(example = "provider")]
     top_dimension: Option<String>,
     /// Metric that ranks the groups; default: the first.
-    #[param(example = "sessions")]
     top_by: Option<String>,
     /// `true`: sessions without a value of the dimension are a group of their own, and may take a place. Default: they
     /// are among the others.
@@ -68,7 +67,7 @@ pub(crate) struct ShapeParameters {
     top_missing: Option<String>,
     /// Order of the groups: a metric or dimension of the query; with `-` before it the greatest first. Missing values
     /// come last.
-    #[param(example = "-sessions")]
+    #[param(example = "provider")]
     order_by: Option<String>,
     /// Most groups of the response, 1 to 1000; the totals are of all groups. Default: all.
     #[param(example = 10)]

@@ -33,4 +33,15 @@ async fn p15_an_erasure_killed_at_any_commit_is_ended_by_the_same_command_or_a_p
     assert!(status.success(), "{status}");
     assert_eq!(stage.number(state).await, 1);
     assert_eq!(found_in(&stage.world.db.pool, &identities).await, Vec::<String>::new());
+
+    // a mistyped identity is no success that goes unnoticed
+    for (confirmed, expected) in [
+        (None, "no stored row belongs to this identity; --yes only keeps later records of it out\n"),
+        (Some("--yes"), "no stored row belonged to this identity; later records of it are kept out\n"),
+    ] {
+        let mistyped: Vec<&str> = erase[..4].iter().copied().chain(["no-such-contact"]).chain(confirmed).collect();
+        let output = stage.command(&mistyped).stdout(std::process::Stdio::piped()).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && told.starts_with(expected), "{told}");
+    }
 }

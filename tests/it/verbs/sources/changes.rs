@@ -28,7 +28,7 @@ const FIGURES: &str = "select (
 const PEOPLE: &str = "select string_agg(provider_session_id || ' ' || person_id, ',' order by provider_session_id)
                         from core.sessions";
 
-const NO_MERGE: &str = "Citus moves no row to another source, and the service refuses a merge";
+pub(super) const NO_MERGE: &str = "Citus moves no row to another source, and the service refuses a merge";
 
 /// Returns the tables that contain rows of a missing source; by the catalogue, so that new tables are included.
 async fn orphans(world: &World) -> Vec<String> {
