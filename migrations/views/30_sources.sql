@@ -2,7 +2,9 @@
 create or replace view analytics.sources as
 select source_id, source_slug as source, provider, minutes_basis, has_outcomes, message_support,
        session_kinds, history_from::timestamptz as history_from, is_enabled, session_streams, human_steps
-  from core.sources;
+  from core.sources
+ -- of a source that is being removed nothing counts any more
+ where removed_at is null;
 
 comment on view analytics.sources is 'Configured accounts, and the data that their provider has.';
 comment on column analytics.sources.source_id is 'Number of the source in this database; leads every key.';

@@ -19,4 +19,4 @@ comment on column analytics.accepted_holes.stream is 'Kind of record.';
 comment on column analytics.accepted_holes.note is 'Reason of the operator.';
 comment on column analytics.accepted_holes.accepted_at is 'Time of the acceptance.';
 comment on column analytics.accepted_holes.is_proven_since is
-  'Whether the range was proven complete since, which made the acceptance void. A later doubt is another one.';
+  'Whether the range, or a part of it, was proven complete since, which made the acceptance of that part void.';

@@ -3,7 +3,6 @@
 //! Each instance looks every few seconds. The database decides which of them evaluates an alert, or sends a message. An
 //! alert is asked by the same parser and engine as `/v1/metrics/query`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,25 +12,18 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::ApiState;
 use crate::api::access::caller::Caller;
-use crate::api::access::policy::AccessPolicy;
-use crate::api::actions::access::ActionAccess;
-use crate::api::configured::{Alerts, Hooks};
-use crate::api::memory::Memory;
 use crate::api::metrics::alert_query::{AlertProblem, bucket_values};
-use crate::api::replica::handle::Replica;
-use crate::api::{ApiState, HealthSettings};
-use crate::app::App;
 use crate::app::alert_sender::AlertSender;
 use crate::config::AlertConfig;
-use crate::db::{Departures, WriteState};
 use crate::failpoint;
-use crate::model::alert::{AlertLimit, AlertProgress, AlertStep, Held, follow_budget, follow_threshold};
+use crate::model::alert::{
+    AlertDefinition, AlertLimit, AlertProgress, AlertStep, Held, follow_budget, follow_threshold,
+};
 use crate::query::number::Number;
-use crate::query::pollers::HealthReads;
-use crate::query::zones::Zones;
 use crate::store::StoreError;
-use crate::store::alert::{self, ClaimedAlert, Definition, Evaluation, Incident};
+use crate::store::alert::{self, ClaimedAlert, Evaluation, Incident};
 use crate::store::alert_delivery::{self, AlertEvent, Outgoing};
 use crate::telemetry::metrics;
 
@@ -92,18 +84,22 @@ impl Alerting {
         }
         let names: Vec<&str> = alerts.iter().map(|alert| alert.name.as_str()).collect();
         let now = self.state.clock.now();
-        match alert_delivery::end_unconfigured(&self.writes, &names, now - UNCONFIGURED_AFTER, now).await {
-            Ok(ended) => ended.iter().for_each(|alert| {
-                tracing::info!(alert, "an incident was resolved: its alert is no longer configured");
-            }),
-            Err(error) => tracing::debug!(cause = error.cause(), "alerts that are gone could not be ended"),
+        let before = now - UNCONFIGURED_AFTER;
+        // after an outage, another instance may be about to evaluate them
+        if self.state.alerts.configured_at() > before {
+            return;
+        }
+        // what fails now is tried again by the next look
+        let ended = alert_delivery::end_unconfigured(&self.writes, &names, before, now).await;
+        for alert in ended.unwrap_or_default() {
+            tracing::info!(alert, "an incident was resolved: its alert is no longer configured");
         }
     }
 
     async fn evaluate_one(&self, alert: &AlertConfig) -> Result<(), StoreError> {
         let now = self.state.clock.now();
         let hash = Sha256::digest(format!("{} {:?}", alert.query, alert.limit)).to_vec();
-        let definition = Definition { hash, configured_at: self.state.alerts.configured_at() };
+        let definition = AlertDefinition { hash, configured_at: self.state.alerts.configured_at() };
         let Some(claimed) = alert::claim(&self.writes, &alert.name, &definition, EVALUATE_EVERY, now).await? else {
             return Ok(());
         };
@@ -266,34 +262,5 @@ pub(super) async fn follow(state: ApiState, writes: PgPool, stop: CancellationTo
     match Alerting::new(state, writes) {
         Ok(alerting) => alerting.follow(stop).await,
         Err(error) => tracing::error!(error = %error, "alerts are not evaluated"),
-    }
-}
-
-/// Returns a state that can ask the queries of alerts, without a service around it.
-pub(super) fn state_for_checks(app: &App, pool: &PgPool) -> ApiState {
-    ApiState {
-        pool: pool.clone(),
-        replica: Replica::none(),
-        on_replica: None,
-        probes: pool.clone(),
-        writes: WriteState::default(),
-        departures: Departures::default(),
-        memory: Memory::off(),
-        clock: Arc::clone(&app.clock),
-        default_zone: app.config.server.default_zone,
-        zones: Zones::default(),
-        shared_catalogs: None,
-        is_distributed: app.config.database.is_citus,
-        health: HealthSettings::default(),
-        health_reads: HealthReads::default(),
-        draining: CancellationToken::new(),
-        actions: ActionAccess::default(),
-        alerts: Alerts::default(),
-        hooks: Hooks::default(),
-        replays: None,
-        source_changes: None,
-        error_advice: |_| None,
-        access_policy: Arc::new(AccessPolicy::new(&app.config.server, pool, Arc::clone(&app.clock))),
-        caller: Caller::service("check"),
     }
 }

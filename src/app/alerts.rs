@@ -2,15 +2,27 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
+use crate::api::access::caller::Caller;
+use crate::api::access::policy::AccessPolicy;
+use crate::api::actions::access::ActionAccess;
+use crate::api::configured::{Alerts, Hooks};
+use crate::api::memory::Memory;
+use crate::api::replica::handle::Replica;
+use crate::api::{ApiState, HealthSettings};
 use crate::app::alert_sender::AlertSender;
 use crate::app::alerting::message;
 use crate::app::{App, say};
-use crate::db::Purpose;
+use crate::db::{Departures, Purpose, WriteState};
 use crate::query::alerts::{self, AlertState};
+use crate::query::pollers::HealthReads;
+use crate::query::zones::Zones;
 use crate::store::alert_delivery::{self, AlertEvent};
 
 /// A command about alerts.
@@ -85,4 +97,33 @@ fn table(states: &[AlertState]) -> String {
         );
     }
     text
+}
+
+/// Returns a state that can ask the queries of alerts, without a service around it.
+pub(super) fn state_for_checks(app: &App, pool: &PgPool) -> ApiState {
+    ApiState {
+        pool: pool.clone(),
+        replica: Replica::none(),
+        on_replica: None,
+        probes: pool.clone(),
+        writes: WriteState::default(),
+        departures: Departures::default(),
+        memory: Memory::off(),
+        clock: Arc::clone(&app.clock),
+        default_zone: app.config.server.default_zone,
+        zones: Zones::default(),
+        shared_catalogs: None,
+        is_distributed: app.config.database.is_citus,
+        health: HealthSettings::default(),
+        health_reads: HealthReads::default(),
+        draining: CancellationToken::new(),
+        actions: ActionAccess::default(),
+        alerts: Alerts::default(),
+        hooks: Hooks::default(),
+        replays: None,
+        source_changes: None,
+        error_advice: |_| None,
+        access_policy: Arc::new(AccessPolicy::new(&app.config.server, pool, Arc::clone(&app.clock))),
+        caller: Caller::service("check"),
+    }
 }

@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use sqlx::PgPool;
 
 use crate::api::metrics::alert_query;
-use crate::app::alerting;
+use crate::app::alerts;
 use crate::app::sources::{ConnectorFactory, refusals};
 use crate::app::{App, PROBE_CONNECTIONS, replica};
 use crate::connector::Connector;
@@ -283,7 +283,7 @@ async fn check_source(app: &App, slug: &str, connector: &dyn Connector) -> Check
 
 /// Checks whether the query of each alert can be asked.
 async fn check_alerts(app: &App, pool: &PgPool) -> Vec<CheckLine> {
-    let state = alerting::state_for_checks(app, pool);
+    let state = alerts::state_for_checks(app, pool);
     let mut lines = Vec::new();
     for alert in &app.config.alerts {
         let (is_well, finding) = match alert_query::check(&state, &alert.query, &alert.limit).await {

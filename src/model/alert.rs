@@ -9,6 +9,16 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
+/// The definition of an alert. Of instances with another one, that which was configured last is in force, until it has
+/// evaluated nothing for ten minutes.
+#[derive(Debug, Clone)]
+pub struct AlertDefinition {
+    /// Hash of query and limits.
+    pub hash: Vec<u8>,
+    /// Since when the instance has it.
+    pub configured_at: DateTime<Utc>,
+}
+
 /// Buckets that may end after one that is not complete before it is passed over.
 pub const MAX_WAIT_BUCKETS: usize = 3;
 

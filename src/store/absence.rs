@@ -98,14 +98,13 @@ pub(super) async fn sight(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ids: Vec<&str> = ids.iter().map(ProviderRecordId::as_str).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids: Vec<&str> = ids.iter().map(ProviderRecordId::as_str).collect();
     let seen = sqlx::query!(
         r#"insert into ingest.absences as a (source_id, provider_session_id, first_missed_at, first_missed_run_id,
                                              last_missed_at, last_missed_run_id, missed_count)
            select s.source_id, s.provider_session_id, $3::timestamptz, $4::bigint, $3::timestamptz, $4::bigint, 1
              from core.sessions s where s.source_id = $1 and s.provider_session_id = any($2)
+            order by s.provider_session_id
            on conflict (source_id, provider_session_id) do update
               set last_missed_at = excluded.last_missed_at, last_missed_run_id = excluded.last_missed_run_id,
                   missed_count = a.missed_count + 1,

@@ -51,7 +51,8 @@ pub async fn scope(pool: &PgPool, source_id: SourceId, few: i64) -> Result<Scope
     })
 }
 
-/// Returns the other sources of the same provider that hold sessions with these ids and instants of creation.
+/// Returns the other sources of the same provider that hold sessions with these ids and instants of creation, which the
+/// source itself does not hold.
 pub async fn shared(
     pool: &PgPool,
     source_id: SourceId,
@@ -67,6 +68,10 @@ pub async fn shared(
              join core.sessions s on s.source_id = other.source_id and s.provider_session_id = listed.id
                                  and s.created_at = listed.created_at
             where own.source_id = $1
+              -- what the source holds too is no sign: its sessions may be stored twice since an earlier exchange
+              and not exists (select from core.sessions mine
+                               where mine.source_id = $1 and mine.provider_session_id = listed.id
+                                 and mine.created_at = listed.created_at)
             group by other.source_slug, other.is_enabled
             order by count(*) desc, other.source_slug"#,
         source_id.0,

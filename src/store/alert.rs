@@ -10,21 +10,12 @@ use rust_decimal::Decimal;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::model::alert::{AlertProgress, AlertStep, BudgetIncident};
+use crate::model::alert::{AlertDefinition, AlertProgress, AlertStep, BudgetIncident};
 use crate::store::StoreError;
 use crate::store::alert_delivery::{self, AlertEvent};
 
 /// Duration of a claim, which is how long a killed instance holds an alert up.
 const CLAIM_DURATION: Duration = Duration::from_mins(1);
-
-/// The definition of an alert. Of instances with another one, that which was configured last is in force.
-#[derive(Debug, Clone)]
-pub struct Definition {
-    /// Hash of query and limits.
-    pub hash: Vec<u8>,
-    /// Since when the instance has it.
-    pub configured_at: DateTime<Utc>,
-}
 
 /// A claimed alert, as it was left.
 #[derive(Debug, Clone)]
@@ -71,7 +62,7 @@ pub struct Incident {
 pub async fn claim(
     pool: &PgPool,
     name: &str,
-    definition: &Definition,
+    definition: &AlertDefinition,
     every: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Option<ClaimedAlert>, StoreError> {
@@ -91,7 +82,8 @@ pub async fn claim(
         r#"update ingest.alerts
               set claim_token = gen_random_uuid(), claimed_until = now() + make_interval(secs => $3)
             where alert_name = $1 and coalesce(claimed_until, '-infinity') <= now()
-              and (evaluated_at is null or evaluated_at <= $2) and (definition_hash = $4 or configured_at <= $5)
+              and (evaluated_at is null or evaluated_at <= $2) and (definition_hash = $4 or configured_at <= $5
+                                                              or evaluated_at <= $2 - interval '10 minutes')
         returning claim_token as "token!", first_seen_at, evaluated_through, crossing_count, clear_count,
                   definition_hash <> $4 as "is_changed!",
                   exists (select from ingest.alert_incidents i
@@ -155,7 +147,7 @@ pub struct Evaluation<'a> {
     /// The alert.
     pub alert: &'a ClaimedAlert,
     /// Its definition.
-    pub definition: &'a Definition,
+    pub definition: &'a AlertDefinition,
     /// How far it was compared.
     pub progress: &'a AlertProgress,
     /// Incidents that open or are resolved.
@@ -182,7 +174,7 @@ pub async fn record(
                 bucket_from = case when $9::timestamptz is null and not $14 then bucket_from else $9 end,
                 bucket_to = case when $9::timestamptz is null and not $14 then bucket_to else $10 end,
                 bucket_value = case when $9::timestamptz is null and not $14 then bucket_value else $11 end,
-                held_from = $12, held_reason = $13, configured_at = greatest(configured_at, $15),
+                held_from = $12, held_reason = $13, configured_at = case when $14 then $15 else greatest(configured_at, $15) end,
                 claim_token = null, claimed_until = null
           where alert_name = $1 and claim_token = $2",
         alert.name,

@@ -140,7 +140,7 @@ impl StoreError {
     pub fn cause(&self) -> String {
         let Self::Database { source, .. } = self else { return self.to_string() };
         let Some(database) = source.as_database_error() else { return format!("{self}: {source}") };
-        let code = database.code().unwrap_or_default();
+        let code = self.sqlstate().unwrap_or_default();
         let relation = database.constraint().or_else(|| database.table()).unwrap_or_default();
         // the message of a refused value may quote it; all others concern the server
         let message = if self.is_data() { relation } else { database.message() };

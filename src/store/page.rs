@@ -10,12 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::{PgConnection, PgPool};
 
 use crate::failpoint;
-use crate::model::id::SourceId;
 use crate::model::page::{Page, Record, Reject};
 use crate::model::session::possible_change;
 use crate::store::data_version::Changed;
 use crate::store::erasure::redact::redact;
-use crate::store::erasure::tombstone;
 use crate::store::newer_wins::{self, OLDEST_PAGE, Sorted};
 use crate::store::page::prepared::Prepared;
 use crate::store::page::rows::Way;
@@ -84,7 +82,7 @@ async fn try_save(
     let begun = if context.guard.is_replay() { bulk::begin_durable(pool).await } else { bulk::begin(pool).await };
     let mut tx = begun.map_err(&failed)?;
     let seen = seen::read(&mut tx, guard, records).await?;
-    let stored = without_erased(&mut tx, stream_key.source_id, records, &seen).await?;
+    let stored = (!seen.erased.is_empty()).then(|| Prepared::without_erased(records, &seen.erased));
     let records = stored.as_deref().unwrap_or(records);
     // the holder of the lease needs no further lock
     if finding.is_some() && !matches!(guard, WriteGuard::Lease(_)) {
@@ -148,22 +146,6 @@ async fn try_save(
     failpoint::reach("page.after_commit");
     context.fields.count(written.iter().map(|record| &record.record.session.fields));
     Ok(progress)
-}
-
-/// Returns the records as they are stored, and stores further pseudonyms of the erased people in them; `None`: no one in
-/// them is erased.
-async fn without_erased<'r>(
-    tx: &mut PgConnection,
-    source_id: SourceId,
-    records: &[Prepared<'r>],
-    seen: &seen::Seen,
-) -> Result<Option<Vec<Prepared<'r>>>, StoreError> {
-    if seen.erased.is_empty() {
-        return Ok(None);
-    }
-    let learnt = records.iter().flat_map(|record| seen.erased.learn(record.person_ids()));
-    tombstone::insert(tx, source_id, &learnt.collect::<Vec<_>>()).await?;
-    Ok(Some(Prepared::without_erased(records, &seen.erased)))
 }
 
 /// Sorts records by what to do with them. A replay also writes unchanged ones of which rows were lost.

@@ -30,7 +30,8 @@ with merged as (
       from (select part.at, unnest(range_agg(piece)) as range
               from part, unnest(part.ranges) piece group by part.at) stretch
 ), voided as (
-    select ingest.void_acceptances($1, $2, tstzrange($3, $4)::tstzmultirange, $10) where $5
+    select ingest.void_acceptances($1, $2, tstzrange(whole.window_from, whole.window_to)::tstzmultirange, $10)
+      from whole where $5
 ), noted as (
     select 1 from ingest.note_changes($1, array[$2], '{}', $12, $13) where $11
 )

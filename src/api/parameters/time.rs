@@ -23,7 +23,7 @@ pub(crate) struct TimeParameters {
     /// `this_year`, `previous_week`, `previous_month`, `previous_quarter`, `previous_year`. Not with `from` and `to`.
     #[param(example = "last_28_days")]
     range: Option<String>,
-    /// First instant: a date (its first instant in `zone`) or RFC 3339. Default: the year 2000.
+    /// First instant: a date (its first instant in `zone`) or RFC 3339. Default: 2000.
     #[param(example = "2026-11-18")]
     from: Option<String>,
     /// End of the range, exclusive: a date (its first instant in `zone`, so that day is left out) or

@@ -108,8 +108,7 @@ pub(crate) async fn rename_source(
 ///
 /// Combines the two sources of an account that is stored under two slugs. Of a session that both have, the newer
 /// version stays; all other data moves to the source that stays. The other source must no longer be configured, and
-/// no poller may be working on either. Refused on Citus, which moves no row to another source. The body is empty or
-/// `{}`.
+/// no poller may be working on either. Citus refuses a merge. The body is empty or `{}`.
 #[utoipa::path(
     post, path = "/v1/sync/sources/{slug}/merge", tag = "sync",
     params(("slug" = String, Path, description = "Slug of the source.", example = "rtk-prod"), OtherSource, DryRun),

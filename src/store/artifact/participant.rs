@@ -20,15 +20,14 @@ pub(super) struct ParticipantList<'a> {
     /// Whether the list is whole: stored participants not in it are no longer listed and are deleted.
     pub(super) is_whole: bool,
     people: Vec<Option<String>>,
-    /// People who are erased: pseudonyms that the erasure did not know, of other identities and of their names within
-    /// the session, and the erasures.
-    pub(super) learnt: Vec<(String, i64)>,
+    /// People who are erased: pseudonyms of their names within the session, and the erasures.
+    pub(super) erased_names: Vec<(String, i64)>,
 }
 
 impl<'a> ParticipantList<'a> {
     pub(super) fn new(context: SaveContext<'a>, list: &'a [Participant], is_whole: bool) -> Self {
         let people = list.iter().map(|one| pseudonyms(&context, one).next()).collect();
-        Self { context, list: Cow::Borrowed(list), is_whole, people, learnt: Vec::new() }
+        Self { context, list: Cow::Borrowed(list), is_whole, people, erased_names: Vec::new() }
     }
 
     /// Returns the pseudonyms of all identities of the people.
@@ -47,11 +46,10 @@ impl<'a> ParticipantList<'a> {
         for place in 0..self.people.len() {
             let one = &self.list[place];
             let ids = self.ids(one, self.people[place].as_ref());
-            let ids = ids.iter().map(String::as_str);
-            let Some(person) = erased.find(ids.clone()) else { continue };
+            let Some(person) = erased.find(ids.iter().map(String::as_str)) else { continue };
             let name = one.display_name.as_deref();
             let name = name.map(|name| (self.context.pseudonyms().of_name(session, name), person.erasure_id));
-            self.learnt.extend(erased.learn(ids).into_iter().chain(name));
+            self.erased_names.extend(name);
             self.people[place] = Some(person.erased_as.clone());
         }
     }

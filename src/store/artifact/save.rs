@@ -234,8 +234,8 @@ pub(super) async fn write_rows(
         for list in &mut lists {
             list.without_erased(&erased);
         }
-        let learnt: Vec<(String, i64)> = lists.iter().flat_map(|list| list.learnt.iter().cloned()).collect();
-        tombstone::insert(tx, source_id, &learnt).await?;
+        let names: Vec<(String, i64)> = lists.iter().flat_map(|list| list.erased_names.iter().cloned()).collect();
+        tombstone::insert(tx, source_id, &names).await?;
     }
     let people = participant::replace(tx, source_id, &lists).await?;
     speaker::name_again(tx, source_id, &lists.iter().map(|list| list.context).collect::<Vec<_>>()).await?;

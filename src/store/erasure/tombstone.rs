@@ -94,14 +94,6 @@ impl Erased {
     pub(in crate::store) fn find<'a>(&self, person_ids: impl IntoIterator<Item = &'a str>) -> Option<&Replacement> {
         person_ids.into_iter().find_map(|person_id| self.people.get(person_id))
     }
-
-    /// Returns the pseudonyms of an erased person that the erasure did not know, with the erasure: a later record may
-    /// name the person by these alone.
-    pub(in crate::store) fn learn<'a>(&self, person_ids: impl Iterator<Item = &'a str> + Clone) -> Vec<(String, i64)> {
-        let Some(person) = self.find(person_ids.clone()) else { return Vec::new() };
-        let unknown = person_ids.filter(|person_id| !self.people.contains_key(*person_id));
-        unknown.map(|person_id| (person_id.to_owned(), person.erasure_id)).collect()
-    }
 }
 
 /// Stores pseudonyms as erased, each with its erasure. One that an earlier erasure stored keeps its replacement.

@@ -97,7 +97,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Returns the pseudonyms of all identities of the person.
-    pub(in crate::store) fn person_ids(&self) -> impl Iterator<Item = &str> + Clone {
+    pub(in crate::store) fn person_ids(&self) -> impl Iterator<Item = &str> {
         self.person_id.iter().chain(&self.other_person_ids).map(String::as_str)
     }
 

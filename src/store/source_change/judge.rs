@@ -75,13 +75,13 @@ pub(super) async fn renamable(tx: &mut PgConnection, source: &Stored, to: &str) 
     }
 }
 
-/// Returns the source that another one is merged into, and how many sessions both hold.
+/// Returns the source that another one is merged into.
 pub(super) async fn mergeable(
     tx: &mut PgConnection,
     request: &ChangeRequest<'_>,
     source: &Stored,
     into: &str,
-) -> Result<(Stored, i64), ChangeError> {
+) -> Result<Stored, ChangeError> {
     if into == source.slug {
         return refused("a source cannot be merged into itself".to_owned());
     }
@@ -97,6 +97,22 @@ pub(super) async fn mergeable(
         let (one, other) = (&source.provider, &into.provider);
         return refused(format!("`{}` is of {one} and `{}` of {other}: they are two accounts", source.slug, into.slug));
     }
+    // their identities are gone, so that their pseudonyms at the other source cannot be computed
+    let erased = sqlx::query_scalar!(
+        r#"select exists (select from ingest.erased_people where source_id = $1) as "is_so!""#,
+        source.source_id,
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(StoreError::doing("looking for erased people"))?;
+    if erased {
+        return refused(format!("people were erased at `{}`: after a merge, they would be stored again", source.slug));
+    }
+    Ok(into)
+}
+
+/// Returns how many sessions both sources of a merge hold, and refuses if they are two accounts.
+pub(super) async fn same_account(tx: &mut PgConnection, source: &Stored, into: &Stored) -> Result<i64, ChangeError> {
     if let Some((one, other)) = account_of(&source.account_ref).zip(account_of(&into.account_ref))
         && one != other
     {
@@ -110,18 +126,7 @@ pub(super) async fn mergeable(
             source.slug, into.slug
         ));
     }
-    // their identities are gone, so that their pseudonyms at the other source cannot be computed
-    let erased = sqlx::query_scalar!(
-        r#"select exists (select from ingest.erased_people where source_id = $1) as "is_so!""#,
-        source.source_id,
-    )
-    .fetch_one(tx)
-    .await
-    .map_err(StoreError::doing("looking for erased people"))?;
-    if erased {
-        return refused(format!("people were erased at `{}`: after a merge, they would be stored again", source.slug));
-    }
-    Ok((into, stored_twice))
+    Ok(stored_twice)
 }
 
 /// Returns how many sessions both sources hold, and how many of them were not created at the same time.

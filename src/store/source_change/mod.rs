@@ -22,7 +22,7 @@ use crate::model::id::SourceId;
 use crate::model::person::PersonKey;
 use crate::store::operation::{self, Operation};
 use crate::store::source_change::judge::{
-    Stored, find, mergeable, refuse_configured, refuse_distributed, refuse_held, renamable, staying,
+    Stored, find, mergeable, refuse_configured, refuse_distributed, refuse_held, renamable, same_account, staying,
 };
 use crate::store::source_tables::{SourceTable, execute};
 use crate::store::{StoreError, closed_hours, data_version, source_tables};
@@ -71,11 +71,14 @@ impl SourceChanges {
         let other = match request.change {
             Change::Rename { to } => renamable(&mut tx, staying(&source)?, to).await?,
             Change::Merge { into } => {
-                let (into, stored_twice) = mergeable(&mut tx, request, staying(&source)?, into).await?;
-                refuse_distributed(self.is_distributed, &source, &into)?;
-                changed.sessions_stored_twice = stored_twice;
+                let source = staying(&source)?;
+                let into = mergeable(&mut tx, request, source, into).await?;
+                refuse_distributed(self.is_distributed, source, &into)?;
+                changed.sessions_stored_twice = same_account(&mut tx, source, &into).await?;
                 Some(into)
             }
+            // one whose removal was interrupted may be configured again: no poller can begin with it
+            Change::Remove if source.is_removed => None,
             Change::Remove => {
                 refuse_configured(request, &source)?;
                 None

@@ -255,6 +255,10 @@ async fn of_two_instances_with_another_definition_the_one_configured_last_evalua
     }
     assert_eq!(watched.receiver.told(), told);
     assert_eq!(watched.number("select count(*) from ingest.alert_incidents").await, 2);
+    // the later one is gone for good
+    watched.api.clock.set("2026-11-19T12:30:00Z".parse().unwrap());
+    former.look().await;
+    assert_eq!(watched.receiver.told()[3..], ["alert.resolved 4 definition_changed", "alert.opened 4 -"]);
 }
 
 #[tokio::test]

@@ -32,6 +32,10 @@ async fn a_removal_that_was_interrupted_keeps_its_source_out_until_it_is_ended()
     assert!(world.number("select count(*) from core.messages").await > 0);
     let shown = "select count(*) from analytics.sessions where source = 'kv'";
     assert_eq!(world.number(shown).await, 0, "no answer shows the rest of its sessions");
+    let api = world.api().await;
+    let query = "/v1/metrics/query?metrics=sessions,messages&from=2026-03-01&to=2026-03-11&zone=UTC";
+    let totals = api.ok(query).await["totals"].clone();
+    assert_eq!((&totals["sessions"]["value"], &totals["messages"]["value"]), (&json!(3), &json!(null)), "{totals}");
     let refusal = format!("{:#}", poll(&both).await.expect_err("its rest would count as stored"));
     assert!(refusal.contains("is being removed: `tributary sources remove kv --yes` deletes the rest"), "{refusal}");
     let lines = tributary::app::checking::check(&alone, |_| {}).await.expect("it runs");
