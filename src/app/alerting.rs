@@ -175,7 +175,7 @@ impl Alerting {
             let alert = alerts.iter().find(|alert| alert.name == outgoing.alert_name)?;
             Some(self.send(alert, outgoing))
         });
-        // a receiver that hangs delays the messages to no other
+        // of one pass, a receiver that hangs delays no message to another
         join_all(sendings).await;
     }
 

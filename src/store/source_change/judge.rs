@@ -145,7 +145,7 @@ async fn stored_twice(tx: &mut PgConnection, from: i32, into: i32) -> Result<(i6
     Ok((found.count, found.different))
 }
 
-/// Refuses a merge where the source of a row decides on its node.
+/// Refuses a merge where the tables are distributed: a row is on the node of its source.
 pub(super) fn refuse_distributed(is_distributed: bool, source: &Stored, into: &Stored) -> Result<(), ChangeError> {
     if is_distributed {
         let (from, into) = (&source.slug, &into.slug);

@@ -98,7 +98,7 @@ async fn f81_a_rotated_key_of_the_same_slug_is_no_new_account() {
     assert!(poll(&service(&world, &toml)).await.expect("it runs")[0].is_complete());
 }
 
-/// A source that holds its own data is compared too, whatever its size.
+/// A source that holds its own data is compared too, of any size.
 async fn exchanged_keys(count: usize) {
     let mut world = World::new().await;
     let here = world.simulate(Platform::Konvo, feed(Platform::Konvo, count), Quirks::default()).await;
