@@ -110,7 +110,9 @@ fn halted(halt: &Halt) -> RunOutcome {
                 _ if own_resources::is_lacking(error) => "own_resources",
                 StoreError::LeaseLost { .. } | StoreError::UnitLost { .. } => "lease_lost",
                 StoreError::Outdated { .. } => "outdated",
-                StoreError::Database { .. } | StoreError::Paused { .. } => "database",
+                StoreError::Database { .. } | StoreError::Paused { .. } | StoreError::SourceRemoved { .. } => {
+                    "database"
+                }
             };
             failed(class, error.cause())
         }

@@ -68,6 +68,7 @@ mod data_version;
 use std::borrow::Cow;
 
 use crate::model::id::SourceId;
+use crate::model::source::being_removed;
 use crate::model::stream::Stream;
 
 /// A stream of a source.
@@ -120,6 +121,12 @@ pub enum StoreError {
         /// The unit.
         unit_id: i64,
     },
+    /// A command removes the source, or began to.
+    #[error("{}", being_removed(.slug))]
+    SourceRemoved {
+        /// The source.
+        slug: String,
+    },
     /// An operator paused the stream.
     #[error("stream `{stream}` of source {source_id} is paused by an operator")]
     Paused {
@@ -148,13 +155,9 @@ impl StoreError {
     }
 
     fn sqlstate(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Self::Database { source, .. } => {
-                let database = source.as_database_error()?;
-                code_of_refused_copy(database.message()).map(Cow::Borrowed).or_else(|| database.code())
-            }
-            Self::LeaseLost { .. } | Self::Outdated { .. } | Self::UnitLost { .. } | Self::Paused { .. } => None,
-        }
+        let Self::Database { source, .. } = self else { return None };
+        let database = source.as_database_error()?;
+        code_of_refused_copy(database.message()).map(Cow::Borrowed).or_else(|| database.code())
     }
 
     /// Whether the same write may soon succeed: lost connections, deadlocks, lock time-outs, a server that restarts

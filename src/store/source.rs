@@ -11,7 +11,7 @@ use crate::model::stream::Stream;
 use crate::store::{StoreError, data_version, search_language};
 
 /// Registers the configured sources and their streams, and marks all others as no longer configured. Returns the ids
-/// in the order of `sources`. Writes nothing where nothing changed.
+/// in the order of `sources`. Writes nothing where nothing changed, and nothing at all where one is being removed.
 pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<Vec<SourceId>, StoreError> {
     let failed = StoreError::doing("registering the sources");
     let mut tx = pool.begin().await.map_err(&failed)?;
@@ -24,6 +24,8 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
     for source in sources {
         date_sessions(&mut tx, source).await?;
         let id = register_one(&mut tx, source).await.map_err(&failed)?;
+        let id = id.ok_or_else(|| StoreError::SourceRemoved { slug: source.slug.to_string() })?;
+        register_streams(&mut tx, id, source).await.map_err(&failed)?;
         search_language::set(&mut tx, id, source).await?;
         ids.push(SourceId(id));
     }
@@ -31,7 +33,8 @@ pub async fn register(pool: &PgPool, sources: &[SourceRegistration]) -> Result<V
     Ok(ids)
 }
 
-async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<i32, sqlx::Error> {
+/// Returns `None` where the source is being removed. Its row stays locked, so that no removal begins meanwhile.
+async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Result<Option<i32>, sqlx::Error> {
     let basis = source.capabilities.minutes_basis.map(crate::model::source::MinutesBasis::as_str);
     let kinds = source.capabilities.session_kinds.iter().map(|kind| kind.as_str().to_owned()).collect::<Vec<_>>();
     let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
@@ -53,7 +56,8 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
                 credential_fingerprint = excluded.credential_fingerprint,
                 stale_after_seconds = excluded.stale_after_seconds,
                 content_retention_days = excluded.content_retention_days, is_enabled = true
-          where (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
+          where s.removed_at is null
+            and (s.provider, s.account_ref, s.minutes_basis, s.has_outcomes, s.message_support, s.history_from,
                  s.schedule, s.session_kinds, s.session_streams, s.human_steps, s.credential_fingerprint,
                  s.stale_after_seconds, s.content_retention_days, s.is_enabled)
                 is distinct from
@@ -78,9 +82,16 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
     )
     .execute(&mut *tx)
     .await?;
-    let id = sqlx::query_scalar!("select source_id from core.sources where source_slug = $1", source.slug.as_str())
-        .fetch_one(&mut *tx)
-        .await?;
+    sqlx::query_scalar!(
+        "select source_id from core.sources where source_slug = $1 and removed_at is null",
+        source.slug.as_str(),
+    )
+    .fetch_optional(&mut *tx)
+    .await
+}
+
+async fn register_streams(tx: &mut PgConnection, id: i32, source: &SourceRegistration) -> Result<(), sqlx::Error> {
+    let streams: Vec<String> = source.session_streams.iter().map(|stream| stream.as_str().to_owned()).collect();
     // sessions stored while a stream is off get no tasks: once it is on again, all stored sessions are enqueued
     sqlx::query!(
         "delete from ingest.source_facts
@@ -99,7 +110,7 @@ async fn register_one(tx: &mut PgConnection, source: &SourceRegistration) -> Res
         .execute(&mut *tx)
         .await?;
     }
-    Ok(id)
+    Ok(())
 }
 
 /// Dates the sessions of a source of which analysts see something else with this registration.

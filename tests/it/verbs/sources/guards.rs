@@ -51,6 +51,31 @@ async fn a_removal_that_was_interrupted_keeps_its_source_out_until_it_is_ended()
 }
 
 #[tokio::test]
+async fn a_poller_that_begins_while_a_removal_does_is_refused() {
+    let mut world = World::new().await;
+    let provider = world.simulate(Platform::Konvo, feed(Platform::Konvo, 12), Quirks::default()).await;
+    let chats = service(&world, &source("kv", Platform::Konvo, &provider.base_url(), "KEY"));
+    poll(&chats).await.expect("it runs");
+    let mut removal = world.db.pool.begin().await.expect("begun");
+    let mark = "update core.sources set is_enabled = false, removed_at = now()";
+    sqlx::query(mark).execute(&mut *removal).await.expect("marked");
+    let (polled, ()) = tokio::join!(poll(&chats), async {
+        // on Citus it is a node that waits, and the coordinator for its answer
+        let waits = "select count(*) from pg_stat_activity
+                      where datname = current_database()
+                        and (wait_event_type = 'Lock' or wait_event_type = 'Extension'
+                             and query_start < clock_timestamp() - interval '1 second')";
+        while world.number(waits).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        removal.commit().await.expect("committed");
+    });
+    let refusal = format!("{:#}", polled.expect_err("its sessions would count again"));
+    assert!(refusal.contains("the source `kv` is being removed"), "{refusal}");
+    assert_eq!(world.number("select count(*) from core.sources where is_enabled").await, 0);
+}
+
+#[tokio::test]
 async fn two_accounts_are_not_merged() {
     let mut world = World::new().await;
     let provider = world.simulate(Platform::Realtimekit, feed(Platform::Realtimekit, 2), Quirks::default()).await;
